@@ -1,0 +1,14 @@
+//! Tests of the crate's public interface, one module per subject.
+
+#![allow(clippy::unwrap_used)] // clippy.toml allows it in test functions, not in their helpers
+
+mod beir;
+mod benchmark;
+mod builtin;
+mod common;
+mod download;
+mod metatool;
+mod real_data;
+mod split;
+mod toolbench;
+mod toole;
