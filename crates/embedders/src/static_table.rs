@@ -1,0 +1,284 @@
+//! The built-in embedder: one vector per WordPiece, added up.
+//!
+//! A text is normalised and cut into WordPieces as BERT does it; its vector is the sum of its tokens' rows,
+//! scaled to length 1. Frequency weights are already part of the rows (see [`distill`](crate::distill)).
+//! Unknown words count as the token `[UNK]`; a text without any token (empty, only blanks or control
+//! characters) has no vector.
+//!
+//! # File format
+//! A safetensors file with three tensors and one metadata entry, `oats-static-table`, holding [`Description`] as JSON:
+//!
+//! | tensor | type | shape | content |
+//! | --- | --- | --- | --- |
+//! | `vocabulary` | `U8` | bytes | the tokens, UTF-8, joined by `\n`, in order |
+//! | `vectors` | `I8` | tokens × dimension | −127…127 |
+//! | `scales` | `F32` | tokens | token vector = scale × row of `vectors` |
+
+use std::collections::HashMap;
+
+use ndarray::Array2;
+use rayon::prelude::*;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+use tokenizers::Tokenizer;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+
+use crate::error::{Error, Result};
+use crate::files::sha256;
+use crate::{Embedder, stack};
+
+pub(crate) const UNKNOWN: &str = "[UNK]";
+
+const BUILTIN: &[u8] = include_bytes!("../static/table.safetensors");
+const NAME: &str = "static";
+const BACKEND: &str = concat!("oats-embedders ", env!("CARGO_PKG_VERSION"), " token table");
+const METADATA: &str = "oats-static-table";
+const VERSION: u32 = 1;
+
+/// Where a table comes from, kept in its file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// Version of the file format: 1.
+    pub version: u32,
+    /// SHA-256 (hex) of the teacher's weights.
+    pub teacher_sha256: String,
+    /// Length of a vector.
+    pub dimension: usize,
+    /// Leading principal components left out.
+    pub removed_components: usize,
+    /// `a` of the frequency weight a / (a + p).
+    pub smoothing: f64,
+}
+
+impl Description {
+    pub(crate) fn new(teacher_sha256: &str, options: &crate::distill::DistillOptions) -> Self {
+        Self {
+            version: VERSION,
+            teacher_sha256: teacher_sha256.to_owned(),
+            dimension: options.dimension,
+            removed_components: options.removed_components,
+            smoothing: options.smoothing,
+        }
+    }
+}
+
+/// The `static` embedder.
+#[derive(Debug)]
+pub struct StaticTable {
+    tokenizer: Tokenizer,
+    vectors: Array2<i8>,
+    scales: Vec<f32>,
+    description: Description,
+    fingerprint: String,
+}
+
+impl StaticTable {
+    /// The table compiled into this crate: 256 dimensions, distilled from all-MiniLM-L6-v2.
+    ///
+    /// # Errors
+    /// As [`from_bytes`](Self::from_bytes), if the crate was built with a damaged table.
+    pub fn builtin() -> Result<Self> {
+        Self::from_bytes(BUILTIN)
+    }
+
+    /// Reads a table as [`distill`](crate::distill::distill) writes it.
+    ///
+    /// # Errors
+    /// [`Error::Table`] saying what is missing, of the wrong shape or not finite.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let file = SafeTensors::deserialize(bytes).map_err(invalid)?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(invalid)?;
+        let description = header
+            .metadata()
+            .as_ref()
+            .and_then(|entries| entries.get(METADATA))
+            .ok_or_else(|| invalid(format!("no metadata entry {METADATA}")))?;
+        let description: Description = serde_json::from_str(description).map_err(invalid)?;
+        if description.version != VERSION {
+            let found = description.version;
+            return Err(invalid(format!(
+                "version {found}; this program reads version {VERSION}"
+            )));
+        }
+
+        let vocabulary = tensor(&file, "vocabulary", Dtype::U8)?;
+        let vocabulary = std::str::from_utf8(vocabulary.data()).map_err(invalid)?;
+        let vectors = tensor(&file, "vectors", Dtype::I8)?;
+        let scales = tensor(&file, "scales", Dtype::F32)?;
+        let (rows, columns) = (vocabulary.split('\n').count(), description.dimension);
+        if vectors.shape() != [rows, columns] || scales.shape() != [rows] || columns == 0 {
+            return Err(invalid(format!(
+                "{rows} tokens × {columns} dimensions, but vectors are {:?} and scales {:?}",
+                vectors.shape(),
+                scales.shape()
+            )));
+        }
+        let scales: Vec<f32> = scales
+            .data()
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .collect();
+        if let Some(scale) = scales
+            .iter()
+            .find(|scale| !scale.is_finite() || **scale < 0.0)
+        {
+            return Err(invalid(format!("a scale is {scale}")));
+        }
+        let vectors = vectors.data().iter().map(|&byte| byte as i8).collect();
+        Ok(Self {
+            tokenizer: tokenizer(vocabulary)?,
+            vectors: Array2::from_shape_vec((rows, columns), vectors).map_err(invalid)?,
+            scales,
+            description,
+            fingerprint: sha256(bytes),
+        })
+    }
+
+    /// Where the table comes from.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn embed_one(&self, text: &str) -> Result<Vec<f32>> {
+        let encoding = self
+            .tokenizer
+            .encode_fast(text, false)
+            .map_err(|error| Error::text(NAME, text, error))?;
+        if encoding.is_empty() {
+            return Err(Error::text(NAME, text, "it holds no token"));
+        }
+        let mut sum = vec![0.0f32; self.description.dimension];
+        for &id in encoding.get_ids() {
+            // Ids are row numbers: the tokeniser's vocabulary was made from the rows.
+            let scale = self.scales[id as usize];
+            for (total, &step) in sum.iter_mut().zip(self.vectors.row(id as usize)) {
+                *total += scale * f32::from(step);
+            }
+        }
+        let norm = sum.iter().map(|x| x * x).sum::<f32>().sqrt();
+        if !norm.is_normal() {
+            return Err(Error::text(
+                NAME,
+                text,
+                "its token vectors add up to nothing",
+            ));
+        }
+        sum.iter_mut().for_each(|x| *x /= norm);
+        Ok(sum)
+    }
+}
+
+impl Embedder for StaticTable {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn backend(&self) -> &str {
+        BACKEND
+    }
+
+    fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    fn checksums(&self) -> Vec<(&str, String)> {
+        vec![("table.safetensors", self.fingerprint.clone())]
+    }
+
+    fn dimension(&self) -> usize {
+        self.description.dimension
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Array2<f32>> {
+        let vectors: Vec<_> = texts.par_iter().map(|text| self.embed_one(text)).collect();
+        stack(NAME, vectors, self.dimension())
+    }
+
+    fn worth_caching(&self) -> bool {
+        false
+    }
+}
+
+/// Writes a table of `vectors` (tokens × dimension), each row in steps of its largest component / 127.
+pub(crate) fn to_bytes(
+    tokens: &[&str],
+    vectors: &Array2<f64>,
+    description: &Description,
+) -> Result<Vec<u8>> {
+    let mut steps = Vec::with_capacity(vectors.len());
+    let mut scales = Vec::with_capacity(4 * tokens.len());
+    for row in vectors.rows() {
+        let scale = row.iter().fold(0.0f64, |largest, x| largest.max(x.abs())) / 127.0;
+        let in_steps = |x: &f64| {
+            if scale > 0.0 {
+                (x / scale).round() as i8
+            } else {
+                0
+            }
+        };
+        steps.extend(row.iter().map(|x| in_steps(x) as u8));
+        scales.extend((scale as f32).to_le_bytes());
+    }
+    let vocabulary = tokens.join("\n");
+    let view = |dtype, shape, bytes| TensorView::new(dtype, shape, bytes).map_err(invalid);
+    let tensors = [
+        (
+            "vocabulary",
+            view(Dtype::U8, vec![vocabulary.len()], vocabulary.as_bytes())?,
+        ),
+        (
+            "vectors",
+            view(Dtype::I8, vec![tokens.len(), vectors.ncols()], &steps)?,
+        ),
+        ("scales", view(Dtype::F32, vec![tokens.len()], &scales)?),
+    ];
+    // One entry only: safetensors writes several in no fixed order.
+    let description = serde_json::to_string(description).map_err(invalid)?;
+    let metadata = HashMap::from([(METADATA.to_owned(), description)]);
+    safetensors::serialize(tensors, Some(metadata)).map_err(invalid)
+}
+
+fn tensor<'data>(file: &SafeTensors<'data>, name: &str, dtype: Dtype) -> Result<TensorView<'data>> {
+    let tensor = file
+        .tensor(name)
+        .map_err(|error| invalid(format!("{name}: {error}")))?;
+    if tensor.dtype() != dtype {
+        return Err(invalid(format!(
+            "{name} has type {:?}, not {dtype:?}",
+            tensor.dtype()
+        )));
+    }
+    Ok(tensor)
+}
+
+/// BERT's uncased tokeniser over the table's own vocabulary (one token a line); ids are line numbers.
+fn tokenizer(vocabulary: &str) -> Result<Tokenizer> {
+    let ids = WordPiece::read_bytes(vocabulary.as_bytes()).map_err(invalid)?;
+    if ids.len() != vocabulary.split('\n').count() {
+        return Err(invalid("a token is empty or occurs twice"));
+    }
+    if !ids.contains_key(UNKNOWN) {
+        return Err(invalid(format!("the vocabulary has no {UNKNOWN}")));
+    }
+    let model = WordPiece::builder()
+        .vocab(ids)
+        .unk_token(UNKNOWN.to_owned())
+        .build()
+        .map_err(invalid)?;
+    let mut tokenizer = Tokenizer::new(model);
+    tokenizer
+        .with_normalizer(Some(BertNormalizer::default()))
+        .map_err(invalid)?
+        .with_pre_tokenizer(Some(BertPreTokenizer));
+    Ok(tokenizer)
+}
+
+fn invalid(reason: impl ToString) -> Error {
+    Error::Table(reason.to_string())
+}
