@@ -1,0 +1,107 @@
+//! `bm25`: words in common, by the `bm25` crate.
+
+use bm25::{Embedder, EmbedderBuilder, Language, Scorer};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Ranked, Request, Router, Training, router::top_k};
+
+/// Settings of Okapi BM25 (Robertson and Zaragoza 2009, section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Bm25Params {
+    /// How fast repeated words stop counting; 0 (at once) to 1,000 (hardly at all).
+    pub k1: f32,
+    /// How much long texts are discounted; 0 (not at all) to 1.
+    pub b: f32,
+}
+
+impl Default for Bm25Params {
+    fn default() -> Self {
+        Self { k1: 1.2, b: 0.75 }
+    }
+}
+
+impl Bm25Params {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], naming the field.
+    pub fn check(&self) -> Result<(), Error> {
+        let setting =
+            |field, value: f32, expected| Err(Error::setting("bm25", field, &value, expected));
+        if !(0.0..=1000.0).contains(&self.k1) {
+            return setting("k1", self.k1, "between 0 and 1000");
+        }
+        if !(0.0..=1.0).contains(&self.b) {
+            return setting("b", self.b, "between 0 and 1");
+        }
+        Ok(())
+    }
+
+    /// Indexes the tools of the training view; reads neither its queries nor its vectors.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a setting is out of range.
+    pub fn fit(&self, training: &Training<'_>) -> Result<Bm25, Error> {
+        self.check()?;
+        let texts: Vec<String> = training
+            .tools
+            .iter()
+            .map(|tool| split_identifiers(&tool.text()))
+            .collect();
+        let corpus: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let embedder = EmbedderBuilder::with_fit_to_corpus(Language::English, &corpus)
+            .k1(self.k1)
+            .b(self.b)
+            .build();
+        let mut scorer = Scorer::new();
+        for (tool, text) in texts.iter().enumerate() {
+            scorer.upsert(&tool, embedder.embed(text));
+        }
+        Ok(Bm25 {
+            embedder,
+            scorer,
+            catalogue_size: texts.len(),
+        })
+    }
+}
+
+/// An index of the tool texts: identifiers split, English stop words removed, words stemmed.
+///
+/// The inverse document frequency is ln(1 + (N − n + ½) / (n + ½)), which is never negative; a
+/// word that stands twice in a request counts twice.
+pub struct Bm25 {
+    embedder: Embedder<WordId>,
+    scorer: Scorer<usize, WordId>,
+    catalogue_size: usize,
+}
+
+/// The `bm25` crate knows words by their hashes. Its default of 32 bits is too short: among ToolE's
+/// words, `moderate` and `module` would be one.
+type WordId = u64;
+
+impl Router for Bm25 {
+    /// Scores are ≥ 0; a tool that shares no word with the request scores 0.
+    fn rank(&self, request: &Request<'_>, k: usize) -> Vec<Ranked> {
+        let asked = self.embedder.embed(&split_identifiers(request.text));
+        let mut scores = vec![0.0; self.catalogue_size];
+        for document in self.scorer.matches(&asked) {
+            scores[document.id] = document.score;
+        }
+        top_k(request, self.catalogue_size, k, |tool| scores[tool])
+    }
+}
+
+/// `book_clinic_visit` and `DownloadFile` as the words people type; each would be one word otherwise.
+fn split_identifiers(text: &str) -> String {
+    let mut words = String::with_capacity(text.len());
+    let mut previous = ' ';
+    for character in text.chars() {
+        if previous.is_lowercase() && character.is_uppercase() {
+            words.push(' ');
+        }
+        words.push(if character == '_' { ' ' } else { character });
+        previous = character;
+    }
+    words
+}

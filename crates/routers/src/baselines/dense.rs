@@ -1,0 +1,43 @@
+//! `dense`: one vector per tool, scored by cosine. The paper's static embeddings (SE), and the
+//! serving side of every method that only moves tool vectors.
+
+use ndarray::{Array2, ArrayView1, ArrayView2};
+
+use crate::{Error, Ranked, Request, Router, Training, router::top_k};
+
+/// Unit tool vectors (tools × d) and a scan over them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dense {
+    tools: Array2<f32>,
+}
+
+impl Dense {
+    /// Serves the tools' own embeddings.
+    ///
+    /// # Errors
+    /// Training data that do not fit together.
+    pub fn fit(training: &Training<'_>) -> Result<Self, Error> {
+        training.check()?;
+        Ok(Self::new(training.tool_embeddings.to_owned()))
+    }
+
+    /// Serves the given unit vectors, one row a tool.
+    pub(crate) fn new(tools: Array2<f32>) -> Self {
+        Self { tools }
+    }
+
+    /// The tool vectors (tools × d).
+    pub fn tool_embeddings(&self) -> ArrayView2<'_, f32> {
+        self.tools.view()
+    }
+}
+
+impl Router for Dense {
+    /// Scores are cosines, in `[-1, 1]`.
+    fn rank(&self, request: &Request<'_>, k: usize) -> Vec<Ranked> {
+        let query = ArrayView1::from(request.embedding);
+        top_k(request, self.tools.nrows(), k, |tool| {
+            self.tools.row(tool).dot(&query)
+        })
+    }
+}

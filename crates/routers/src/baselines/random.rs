@@ -1,0 +1,36 @@
+//! `random`: what chance gives.
+
+use crate::{
+    Ranked, Request, Router, Training,
+    router::{mix, top_k},
+};
+
+/// Shuffles each request's pool, by the seed and the request's text.
+#[derive(Clone, Debug)]
+pub struct Random {
+    catalogue_size: usize,
+    seed: u64,
+}
+
+impl Random {
+    /// Takes the catalogue's size and the seed; learns nothing.
+    pub fn fit(training: &Training<'_>) -> Self {
+        Self {
+            catalogue_size: training.tools.len(),
+            seed: training.seed,
+        }
+    }
+}
+
+impl Router for Random {
+    /// Scores are uniform in `[0, 1)`.
+    fn rank(&self, request: &Request<'_>, k: usize) -> Vec<Ranked> {
+        let text = request
+            .text
+            .bytes()
+            .fold(mix(self.seed), |state, byte| mix(state ^ u64::from(byte)));
+        top_k(request, self.catalogue_size, k, |tool| {
+            (mix(text ^ mix(tool as u64)) >> 40) as f32 / (1u64 << 24) as f32
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! Routers: a request in, ranked tools out, without an LLM in the request path.
+//!
+//! Every router is described by a [`RouterSpec`] (its kind and hyper-parameters, as written in an
+//! experiment's TOML), fitted to a [`Training`] view, and served as a [`Router`]:
+//!
+//! ```
+//! use ndarray::array;
+//! use oats_datasets::{Query, Tool};
+//! use oats_routers::{Request, RouterSpec, Training};
+//!
+//! let tools = ["weather", "stocks"].map(|name| Tool {
+//!     name: name.into(),
+//!     description: String::new(),
+//! });
+//! let asked = Query {
+//!     id: "1".into(),
+//!     text: "umbrella tomorrow?".into(),
+//!     relevant: vec![(0, 1)],
+//!     candidates: vec![],
+//!     subsets: vec![0],
+//!     scenario: None,
+//! };
+//! // Vectors come from an embedder; these are made up. The descriptions alone would pick `stocks`.
+//! let (tool_embeddings, query_embeddings) = (array![[0.0, 1.0], [0.6, 0.8]], array![[1.0, 0.0]]);
+//! let training = Training {
+//!     tools: &tools,
+//!     tool_embeddings: tool_embeddings.view(),
+//!     queries: vec![(&asked).into()],
+//!     query_embeddings: query_embeddings.view(),
+//!     seed: 0,
+//! };
+//! let request = Request { text: "will it rain?", embedding: &[0.9, 0.436], candidates: None };
+//!
+//! let best = |spec: RouterSpec| spec.fit(&training).map(|router| router.rank(&request, 1)[0].tool);
+//! assert_eq!(best(RouterSpec::Dense(Default::default()))?, 1);
+//! assert_eq!(best(RouterSpec::OatsS1(Default::default()))?, 0);
+//! # Ok::<(), oats_routers::Error>(())
+//! ```
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`Router`], [`Request`], [`Ranked`], [`top_k`] | `router.rs`: the serving interface, the order of results |
+//! | [`Training`] | `training.rs`: what a fit may see |
+//! | [`RouterSpec`] | `spec.rs`: the registry |
+//! | [`baselines`] | chance, words (BM25), static embeddings |
+//! | [`oats`] | the stages of OATS |
+
+pub mod baselines;
+mod error;
+pub mod oats;
+mod router;
+mod spec;
+mod training;
+
+pub use error::Error;
+pub use router::{Ranked, Request, Router, top_k};
+pub use spec::{NoSettings, RouterSpec};
+pub use training::{Training, TrainingQuery};

@@ -1,0 +1,84 @@
+//! The one interface that all routers serve through, and the order in which tools come out.
+
+use std::cmp::Ordering;
+
+use oats_datasets::ToolId;
+
+/// A request as a gateway sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// What the user wrote.
+    pub text: &'a str,
+    /// The text's unit vector; empty where no embedder runs, which only routers that read no
+    /// embeddings accept ([`RouterSpec::reads_embeddings`](crate::RouterSpec::reads_embeddings)).
+    pub embedding: &'a [f32],
+    /// Rank only these tools; `None` ranks the whole catalogue.
+    pub candidates: Option<&'a [ToolId]>,
+}
+
+/// A tool with the score it was ranked by. Scores compare within one ranking only.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ranked {
+    /// Which tool.
+    pub tool: ToolId,
+    /// The router's score; higher is better.
+    pub score: f32,
+}
+
+/// A fitted router: immutable, shareable between threads, the same answer for the same request.
+pub trait Router: Send + Sync {
+    /// The best `k` tools of the request's pool, best first (all of them if the pool is smaller).
+    ///
+    /// # Panics
+    /// If a candidate is not in the catalogue or, for routers that read embeddings, if the
+    /// request's has another length than those of the training view.
+    fn rank(&self, request: &Request<'_>, k: usize) -> Vec<Ranked>;
+}
+
+/// Scores every tool of the request's pool with `score` and keeps the best `k`.
+///
+/// Equal scores are ordered by a fixed shuffle of the catalogue, not by its order: sources list
+/// tools in an order that can carry the label (in StableToolBench right ones stand earlier in the
+/// candidate lists than chance would put them), which would flatter routers that tie. A score that
+/// is not a number ranks last.
+pub fn top_k(
+    request: &Request<'_>,
+    catalogue_size: usize,
+    k: usize,
+    score: impl Fn(ToolId) -> f32,
+) -> Vec<Ranked> {
+    let scored = |tool| Ranked {
+        tool,
+        score: score(tool),
+    };
+    let pool = match request.candidates {
+        Some(candidates) => candidates.iter().copied().map(scored).collect(),
+        None => (0..catalogue_size).map(scored).collect(),
+    };
+    keep_best(pool, k)
+}
+
+/// The best `k` of `pool`, in the order [`top_k`] describes.
+pub(crate) fn keep_best(mut pool: Vec<Ranked>, k: usize) -> Vec<Ranked> {
+    if k < pool.len() {
+        pool.select_nth_unstable_by(k, best_first);
+        pool.truncate(k);
+    }
+    pool.sort_unstable_by(best_first);
+    pool
+}
+
+fn best_first(a: &Ranked, b: &Ranked) -> Ordering {
+    b.score
+        .partial_cmp(&a.score)
+        .unwrap_or_else(|| a.score.is_nan().cmp(&b.score.is_nan()))
+        .then_with(|| mix(a.tool as u64).cmp(&mix(b.tool as u64)))
+}
+
+/// SplitMix64's finaliser (Steele, Lea and Flood 2014): a bijection whose output looks random.
+pub(crate) fn mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

@@ -1,0 +1,227 @@
+//! Stage 1 against an implementation in NumPy, and what must hold for any data.
+
+use ndarray::{Array2, array};
+use oats_datasets::ToolId;
+use oats_routers::{Request, Router, baselines::Dense, oats::S1Params};
+use proptest::prelude::*;
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+
+use crate::common::{Problem, in_thread_pools, part, query, reference, tool};
+
+fn refine(params: &S1Params, problem: &Problem) -> Array2<f32> {
+    let fitted = params.fit(&problem.training()).unwrap();
+    fitted.tool_embeddings().to_owned()
+}
+
+fn largest_difference(a: &Array2<f32>, b: &Array2<f32>) -> f32 {
+    assert_eq!(a.dim(), b.dim());
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max)
+}
+
+fn matrix(rows: Vec<Vec<f32>>) -> Array2<f32> {
+    let d = rows[0].len();
+    Array2::from_shape_vec((rows.len(), d), rows.concat()).unwrap()
+}
+
+#[test]
+fn agrees_with_numpy() {
+    let reference = reference("s1.json");
+    // [tool, grade] per right tool; grades other than 1 must make no difference.
+    let relevant: Vec<Vec<(ToolId, u32)>> = part(&reference, "relevant");
+    let tool_embeddings = matrix(part(&reference, "tools"));
+    let mut queries: Vec<_> = (0..relevant.len())
+        .map(|number| query(number, &[]))
+        .collect();
+    for (query, relevant) in queries.iter_mut().zip(relevant) {
+        query.relevant = relevant;
+    }
+    let problem = Problem {
+        tools: (0..tool_embeddings.nrows())
+            .map(|n| tool(&n.to_string(), ""))
+            .collect(),
+        tool_embeddings,
+        queries,
+        query_embeddings: matrix(part(&reference, "queries")),
+        seed: 0,
+    };
+    for case in reference["cases"].as_array().unwrap() {
+        let refined = refine(&part(case, "settings"), &problem);
+        let difference = largest_difference(&refined, &matrix(part(case, "refined")));
+        assert!(difference < 1e-5, "{}: off by {difference}", case["name"]);
+    }
+}
+
+/// Settings and sizes as one would meet them.
+fn settings() -> impl Strategy<Value = S1Params> {
+    (
+        0.0f32..0.5,
+        0.0f32..0.2,
+        0usize..5,
+        1usize..30,
+        any::<bool>(),
+    )
+        .prop_map(|(alpha, beta, rounds, top_k, anchored)| S1Params {
+            alpha,
+            beta,
+            rounds,
+            top_k,
+            anchored,
+        })
+}
+
+fn problems() -> impl Strategy<Value = Problem> {
+    (any::<u64>(), 1usize..20, 0usize..300, 8usize..24)
+        .prop_map(|(seed, tools, queries, d)| Problem::random(seed, tools, queries, d))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn rows_stay_unit_vectors_and_tools_without_positives_stay_put(
+        problem in problems(),
+        params in settings(),
+    ) {
+        let refined = refine(&params, &problem);
+        for (tool, row) in refined.rows().into_iter().enumerate() {
+            prop_assert!((row.dot(&row).sqrt() - 1.0).abs() < 1e-5);
+            if !problem.has_positives(tool) {
+                prop_assert_eq!(row, problem.tool_embeddings.row(tool));
+            }
+        }
+    }
+
+    #[test]
+    fn no_round_is_the_dense_router(problem in problems(), params in settings()) {
+        let dense = Dense::fit(&problem.training()).unwrap();
+        let s1 = S1Params { rounds: 0, ..params }.fit(&problem.training()).unwrap();
+        prop_assert_eq!(&s1, &dense);
+        for embedding in problem.query_embeddings.rows() {
+            let embedding = embedding.to_slice().unwrap();
+            let request = Request { text: "", embedding, candidates: None };
+            prop_assert_eq!(s1.rank(&request, 5), dense.rank(&request, 5));
+        }
+    }
+
+    #[test]
+    fn no_pull_and_no_push_move_nothing(problem in problems(), params in settings()) {
+        let refined = refine(&S1Params { alpha: 0.0, beta: 0.0, ..params }, &problem);
+        prop_assert!(largest_difference(&refined, &problem.tool_embeddings) < 1e-6);
+    }
+
+    #[test]
+    fn the_order_of_the_training_queries_does_not_matter(
+        problem in problems(),
+        params in settings(),
+        seed: u64,
+    ) {
+        let mut order: Vec<usize> = (0..problem.queries.len()).collect();
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        let (one, other) = (refine(&params, &problem), refine(&params, &problem.reordered(&order)));
+        prop_assert!(largest_difference(&one, &other) < 1e-5);
+    }
+
+    #[test]
+    fn a_k_beyond_the_catalogue_is_the_whole_catalogue(problem in problems(), params in settings()) {
+        let whole = S1Params { top_k: problem.tools.len(), ..params };
+        let beyond = S1Params { top_k: usize::MAX, ..params };
+        prop_assert_eq!(refine(&whole, &problem), refine(&beyond, &problem));
+    }
+
+    #[test]
+    fn a_single_tool_moves_towards_the_mean_of_all_queries(
+        seed: u64,
+        queries in 1usize..50,
+        alpha in 0.0f32..0.5,
+    ) {
+        let problem = Problem::random(seed, 1, queries, 8);
+        // It is right for every query, so β has nothing to push from.
+        let refined = refine(&S1Params { alpha, beta: 5.0, rounds: 1, ..Default::default() }, &problem);
+        let mean = problem.query_embeddings.mean_axis(ndarray::Axis(0)).unwrap();
+        let expected = &problem.tool_embeddings * (1.0 - alpha) + &mean * alpha;
+        let norm = expected.mapv(|x| x * x).sum().sqrt();
+        prop_assert!(largest_difference(&refined, &(expected / norm)) < 1e-5);
+    }
+}
+
+#[test]
+fn without_training_queries_nothing_moves() {
+    let problem = Problem::random(3, 9, 0, 8);
+    assert_eq!(
+        refine(&S1Params::default(), &problem),
+        problem.tool_embeddings
+    );
+}
+
+#[test]
+fn pulls_that_cancel_leave_the_tool_in_place() {
+    let problem = Problem::new(
+        array![[1.0, 0.0], [0.0, 1.0]],
+        array![[-1.0, 0.0], [1.0, 0.0]],
+        &[&[0], &[1]],
+    );
+    // (1 − α)·e₀ − α·e₀ = 0 exactly. The other tool has nothing against it.
+    let half = S1Params {
+        alpha: 0.5,
+        beta: 0.0,
+        rounds: 1,
+        ..S1Params::default()
+    };
+    let refined = refine(&half, &problem);
+    assert_eq!(refined.row(0), array![1.0, 0.0]);
+    assert!(refined[[1, 0]] > 0.5);
+
+    // 0.7·e₀ − 0.3·e₀ − 0.4·e₀, where the second query retrieves tool 0: zero but for the rounding
+    // of the decimals, which must not turn the tool around.
+    let with_push = S1Params {
+        alpha: 0.3,
+        beta: 0.4,
+        top_k: 1,
+        ..half
+    };
+    assert_eq!(refine(&with_push, &problem).row(0), array![1.0, 0.0]);
+}
+
+#[test]
+fn wrong_tools_are_pushed_only_from_queries_that_retrieve_them() {
+    // Both queries point the same way: tool 0 is nearest and wrong for the second.
+    let problem = Problem::new(
+        array![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+        array![[0.8, 0.0, 0.6], [0.6, 0.0, 0.8]],
+        &[&[0], &[1]],
+    );
+    let one_round = S1Params {
+        rounds: 1,
+        top_k: 1,
+        ..S1Params::default()
+    };
+    let pushed = refine(&one_round, &problem);
+    let not_pushed = refine(
+        &S1Params {
+            beta: 0.0,
+            ..one_round
+        },
+        &problem,
+    );
+    // 0.7·e₀ + 0.3·q₀ − 0.1·q₁ = (0.88, 0, 0.10)
+    let expected = array![0.88f32, 0.0, 0.10] / (0.88f32.powi(2) + 0.01).sqrt();
+    assert!((&pushed.row(0) - &expected).iter().all(|x| x.abs() < 1e-6));
+    // Tool 1 is never among the top 1, so β does not touch it.
+    assert_eq!(pushed.row(1), not_pushed.row(1));
+    assert_ne!(pushed.row(0), not_pushed.row(0));
+}
+
+#[test]
+fn every_fit_and_every_number_of_threads_gives_the_same_bits() {
+    let problem = Problem::random(11, 60, 1000, 32);
+    let fitted = || refine(&S1Params::default(), &problem);
+    let first = fitted();
+    assert!(largest_difference(&first, &problem.tool_embeddings) > 0.01);
+    for again in in_thread_pools(fitted) {
+        assert_eq!(again, first);
+    }
+}
