@@ -1,0 +1,78 @@
+//! What can go wrong in an experiment.
+
+use std::path::PathBuf;
+
+/// Errors of this crate.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An experiment's TOML says something that cannot be run.
+    #[error("{file}: {problem}")]
+    Experiment {
+        /// The TOML file, as it was named; the experiment's name once it is being run.
+        file: String,
+        /// Place, problem and remedy.
+        problem: String,
+    },
+    /// A result file cannot be read as one.
+    #[error(
+        "{file}: {problem}; regenerate it with `cargo xtask reproduce`, or restore it from git"
+    )]
+    Results {
+        /// The result file.
+        file: PathBuf,
+        /// Line and problem.
+        problem: String,
+    },
+    /// A required data set or model is not at hand.
+    #[error("required, but not at hand: {0}")]
+    Required(String),
+    /// A file or folder cannot be read or written.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// `read`, `write`, …
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A router could not be fitted.
+    #[error("{cell}: {source}")]
+    Router {
+        /// `dataset/split/router-embedder-seed`.
+        cell: String,
+        /// Why.
+        source: oats_routers::Error,
+    },
+    /// A benchmark is not as it should be.
+    #[error(transparent)]
+    Dataset(#[from] oats_datasets::Error),
+    /// A tool or query of a benchmark has no vector.
+    #[error("{place}: {source}")]
+    Vector {
+        /// The data set with the tool or the query.
+        place: String,
+        /// Why.
+        source: oats_embedders::Error,
+    },
+    /// Embedding failed.
+    #[error(transparent)]
+    Embedder(#[from] oats_embedders::Error),
+    /// A metric or interval cannot be computed.
+    #[error(transparent)]
+    Metrics(#[from] oats_metrics::Error),
+}
+
+impl Error {
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+}

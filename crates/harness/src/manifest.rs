@@ -1,0 +1,239 @@
+//! What a result folder's numbers were made from: `manifest.json`.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs,
+    path::Path,
+    process::Command,
+};
+
+use oats_datasets::{
+    Benchmark, Leakage, Split,
+    provenance::{FileRecord, Origin},
+    split::normalise,
+};
+use oats_embedders::Embedder;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{Error, Experiment, Grid, Skip, aggregate::BOOTSTRAP, write::write_whole};
+
+/// The manifest of one experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The experiment's name.
+    pub experiment: String,
+    /// By dataset, the runs that its rows come from, newest first: more than one where the newest
+    /// run made only some of the committed rows.
+    pub datasets: BTreeMap<String, Vec<DatasetEntry>>,
+}
+
+/// How a run made one dataset's rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DatasetEntry {
+    /// The experiment as it was run, with every default spelt out.
+    pub configuration: Value,
+    /// The code: version, git commit, and whether the tree had changes.
+    pub code: Value,
+    /// The benchmark: sizes, distinct queries, files with their checksums, notes.
+    pub benchmark: Value,
+    /// By kind of split, an entry a seed: sizes, and how many test queries also stand in training.
+    pub splits: BTreeMap<String, Vec<Value>>,
+    /// By embedder: backend, SHA-256 of the model's files, dimension.
+    pub embedders: BTreeMap<String, Value>,
+    /// Where it ran.
+    pub machine: Value,
+    /// Wall time, with cells that an earlier, interrupted run had finished counted as nothing.
+    pub seconds: f64,
+}
+
+impl Manifest {
+    /// Reads a manifest; `None` if there is no such file.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or [`Error::Results`] if the file is not a manifest.
+    pub fn read(path: &Path) -> Result<Option<Self>, Error> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("read", path)(error)),
+        };
+        serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| Error::Results {
+                file: path.to_owned(),
+                problem: error.to_string(),
+            })
+    }
+
+    /// Writes the manifest.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        write_whole(path, |out| {
+            serde_json::to_writer_pretty(&mut *out, self)?;
+            writeln!(out)
+        })
+    }
+
+    /// Takes over the entries of `newer`. Older ones stay where rows of theirs do: those of other
+    /// datasets, and of the `partly_kept` ones those that made other rows than the newer.
+    pub(crate) fn merge(mut self, newer: Self, partly_kept: &HashSet<String>) -> Self {
+        for (dataset, mut entries) in newer.datasets {
+            let older = self.datasets.remove(&dataset).unwrap_or_default();
+            if partly_kept.contains(&dataset) {
+                let replaced = |old: &DatasetEntry| entries.iter().any(|new| new.replaces(old));
+                let kept: Vec<_> = older.into_iter().filter(|old| !replaced(old)).collect();
+                entries.extend(kept);
+            }
+            self.datasets.insert(dataset, entries);
+        }
+        self
+    }
+}
+
+impl Manifest {
+    /// Where the data behind `measured` are others than those behind these committed results: rows
+    /// that cannot be compared. Compiled-in data are part of the code, and always can.
+    pub fn other_data(&self, measured: &Self) -> Vec<Skip> {
+        let mut other = Vec::new();
+        for dataset in measured.datasets.keys() {
+            let (old, new) = (self.files(dataset), measured.files(dataset));
+            let changed: Vec<&str> = new
+                .iter()
+                .filter(|new| {
+                    old.iter()
+                        .any(|old| old.path == new.path && old.blob_id != new.blob_id)
+                })
+                .map(|file| file.path.as_str())
+                .collect();
+            if !changed.is_empty() {
+                other.push(Skip {
+                    dataset: Some(dataset.clone()),
+                    reason: format!(
+                        "{dataset}: the committed results come from other contents of {}",
+                        changed.join(", ")
+                    ),
+                    ..Skip::default()
+                });
+            }
+        }
+        other
+    }
+
+    /// The datasets that were read from other files than the pinned ones, with these files.
+    pub fn not_upstream(&self) -> Vec<(String, Vec<String>)> {
+        self.datasets
+            .keys()
+            .map(|dataset| {
+                let files = self.files(dataset).into_iter();
+                let others = files.filter(|file| file.upstream == Some(false));
+                (dataset.clone(), others.map(|file| file.path).collect())
+            })
+            .filter(|(_, files): &(String, Vec<String>)| !files.is_empty())
+            .collect()
+    }
+
+    /// What the newest run of a dataset read, but for what is compiled in.
+    fn files(&self, dataset: &str) -> Vec<FileRecord> {
+        let newest = self.datasets.get(dataset).and_then(|runs| runs.first());
+        newest
+            .map(|run| &run.benchmark["provenance"])
+            .filter(|provenance| provenance["origin"] != json!(Origin::CompiledIn))
+            .and_then(|provenance| serde_json::from_value(provenance["files"].clone()).ok())
+            .unwrap_or_default()
+    }
+}
+
+impl DatasetEntry {
+    /// Whether it made rows with the same labels as `old`.
+    fn replaces(&self, old: &Self) -> bool {
+        self.configuration == old.configuration && self.embedders.keys().eq(old.embedders.keys())
+    }
+}
+
+pub(crate) fn describe_benchmark(benchmark: &Benchmark) -> Value {
+    let mut texts: Vec<String> = benchmark
+        .queries()
+        .iter()
+        .map(|query| normalise(&query.text))
+        .collect();
+    texts.sort_unstable();
+    texts.dedup();
+    json!({
+        "tools": benchmark.tools().len(),
+        "queries": benchmark.queries().len(),
+        "distinct_queries": texts.len(),
+        "provenance": benchmark.provenance(),
+    })
+}
+
+pub(crate) fn describe_experiment(experiment: &Experiment, grid: &Grid) -> Value {
+    json!({
+        "question": experiment.question,
+        "metrics": experiment.metrics,
+        "subsets": experiment.subsets,
+        "baselines": experiment.baselines,
+        "routers": by_way_of_text(&experiment.routers),
+        "grid": grid,
+        "bootstrap": BOOTSTRAP,
+    })
+}
+
+/// In a text an `f32` is 0.3, in a [`Value`] it becomes 0.30000001192092896.
+fn by_way_of_text(content: &impl Serialize) -> Value {
+    serde_json::to_string(content)
+        .and_then(|text| serde_json::from_str(&text))
+        .unwrap_or_default()
+}
+
+pub(crate) fn describe_split(split: &Split, seed: u64, leakage: &Leakage) -> Value {
+    json!({
+        "seed": seed,
+        "train": split.train.len(),
+        "test": split.test.len(),
+        "dropped": split.dropped.len(),
+        "leakage": leakage,
+    })
+}
+
+pub(crate) fn describe_embedder(embedder: &dyn Embedder) -> Value {
+    json!({
+        "backend": embedder.backend(),
+        "files": embedder.checksums(),
+        "dimension": embedder.dimension(),
+    })
+}
+
+pub(crate) fn describe_code() -> Value {
+    let git = |arguments: &[&str]| {
+        Command::new("git")
+            .args(arguments)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .ok()
+            .filter(|output| output.status.success())
+            .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "commit": git(&["rev-parse", "HEAD"]),
+        "modified": git(&["status", "--porcelain", "--untracked-files=no"]).map(|s| !s.is_empty()),
+    })
+}
+
+pub(crate) fn describe_machine() -> Value {
+    let cpu = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+        text.lines()
+            .find(|line| line.starts_with("model name"))
+            .and_then(|line| line.split_once(": "))
+            .map(|(_, model)| model.to_owned())
+    });
+    json!({
+        "os": std::env::consts::OS,
+        "arch": std::env::consts::ARCH,
+        "cpu": cpu,
+        "threads": rayon::current_num_threads(),
+    })
+}

@@ -1,0 +1,190 @@
+//! Where an experiment gets its benchmarks and embeddings, each loaded once.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    path::PathBuf,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ndarray::{Array2, Axis};
+use oats_datasets::{Benchmark, Dataset, Sources, Tool};
+use oats_embedders::{Backend, Embedder, EmbeddingCache, Minilm, ModelSources, StaticTable};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Observer};
+
+/// An embedder by the name of its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EmbedderKind {
+    /// all-MiniLM-L6-v2, 384 components.
+    Minilm,
+    /// The built-in token table, 256 components.
+    Static,
+}
+
+impl fmt::Display for EmbedderKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Minilm => "minilm",
+            Self::Static => "static",
+        })
+    }
+}
+
+impl FromStr for EmbedderKind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        [Self::Minilm, Self::Static]
+            .into_iter()
+            .find(|kind| kind.to_string() == name)
+            .ok_or_else(|| format!("there is no embedder `{name}`; there are: minilm, static"))
+    }
+}
+
+/// Places to look in. Everything is loaded on first use and kept; what cannot be had is tried once.
+pub struct Resources {
+    /// Where benchmark files come from.
+    data: Sources,
+    /// Where model files and the ONNX Runtime library come from.
+    models: ModelSources,
+    /// Which of MiniLM's backends to use.
+    backend: Backend,
+    /// Where embeddings are kept between runs.
+    embedding_cache: PathBuf,
+    benchmarks: Mutex<HashMap<String, Available<Arc<Benchmark>>>>,
+    embedders: Mutex<HashMap<EmbedderKind, Available<Arc<dyn Embedder>>>>,
+}
+
+/// Something, or in one line why it cannot be had and what to do about it.
+pub type Available<T> = Result<T, String>;
+
+/// Unit vectors of all tools and all queries of a benchmark, a row each.
+pub struct Embeddings {
+    /// tools × d.
+    pub tools: Array2<f32>,
+    /// queries × d.
+    pub queries: Array2<f32>,
+}
+
+impl Resources {
+    /// Resources that are looked for in these places.
+    pub fn new(
+        data: Sources,
+        models: ModelSources,
+        backend: Backend,
+        embedding_cache: PathBuf,
+    ) -> Self {
+        Self {
+            data,
+            models,
+            backend,
+            embedding_cache,
+            benchmarks: Mutex::default(),
+            embedders: Mutex::default(),
+        }
+    }
+
+    /// A benchmark, or why it cannot be had.
+    ///
+    /// # Errors
+    /// Its files are there but are not what they should be.
+    pub fn benchmark(&self, dataset: &Dataset) -> Result<Available<Arc<Benchmark>>, Error> {
+        let mut known = self
+            .benchmarks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(benchmark) = known.get(&dataset.to_string()) {
+            return Ok(benchmark.clone());
+        }
+        let loaded = match dataset.load(&self.data) {
+            Ok(benchmark) => Ok(Arc::new(benchmark)),
+            Err(error) if error.is_unavailable() => Err(error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        known.insert(dataset.to_string(), loaded.clone());
+        Ok(loaded)
+    }
+
+    /// An embedder, or why it cannot be had.
+    ///
+    /// # Errors
+    /// Its files are there but are not what they should be.
+    pub fn embedder(&self, kind: EmbedderKind) -> Result<Available<Arc<dyn Embedder>>, Error> {
+        let mut known = self
+            .embedders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(embedder) = known.get(&kind) {
+            return Ok(embedder.clone());
+        }
+        let opened: Result<Arc<dyn Embedder>, _> = match kind {
+            EmbedderKind::Minilm => {
+                Minilm::open(&self.models, self.backend).map(|model| Arc::new(model) as _)
+            }
+            EmbedderKind::Static => StaticTable::builtin().map(|table| Arc::new(table) as _),
+        };
+        let opened = match opened {
+            Ok(embedder) => Ok(embedder),
+            Err(error) if error.is_unavailable() => Err(error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        known.insert(kind, opened.clone());
+        Ok(opened)
+    }
+
+    /// Embeds a benchmark's tools ([`Tool::text`](oats_datasets::Tool::text)) and queries, out of
+    /// the cache where it has them.
+    ///
+    /// # Errors
+    /// A text that has no vector, or a cache that cannot be written.
+    pub fn embed(
+        &self,
+        embedder: &dyn Embedder,
+        benchmark: &Benchmark,
+        observer: &dyn Observer,
+    ) -> Result<Embeddings, Error> {
+        let tool_texts: Vec<String> = benchmark.tools().iter().map(Tool::text).collect();
+        let texts: Vec<&str> = tool_texts
+            .iter()
+            .map(String::as_str)
+            .chain(benchmark.queries().iter().map(|query| query.text.as_str()))
+            .collect();
+        let what = format!("{}: embedding by {}", benchmark.name(), embedder.name());
+        observer.begin(&what, texts.len());
+        let cache = EmbeddingCache::open(&self.embedding_cache)?;
+        let vectors = cache
+            .embed(embedder, &texts, &|newly| observer.advance(newly))
+            .map_err(|error| located(benchmark, error))?;
+        observer.end();
+        let (tools, queries) = vectors.view().split_at(Axis(0), tool_texts.len());
+        Ok(Embeddings {
+            tools: tools.to_owned(),
+            queries: queries.to_owned(),
+        })
+    }
+}
+
+/// Adds the tool or query whose text it is about.
+fn located(benchmark: &Benchmark, error: oats_embedders::Error) -> Error {
+    let oats_embedders::Error::Text { text: start, .. } = &error else {
+        return error.into();
+    };
+    let tools = benchmark.tools().iter();
+    let tools = tools.map(|tool| (tool.text(), format!("tool `{}`", tool.name)));
+    let queries = benchmark.queries().iter();
+    let queries = queries.map(|query| (query.text.clone(), format!("query `{}`", query.id)));
+    let found = tools
+        .chain(queries)
+        .find(|(text, _)| text.starts_with(start));
+    match found {
+        Some((_, what)) => Error::Vector {
+            place: format!("{}: {what}", benchmark.name()),
+            source: error,
+        },
+        None => error.into(),
+    }
+}

@@ -1,0 +1,296 @@
+//! Result files: tidy CSV, one number a row, sorted, merged by key.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{Error, write::write_whole};
+
+/// In the column `embedder`: the router reads no embeddings.
+pub(crate) const NO_EMBEDDER: &str = "none";
+
+/// A row of a result file.
+pub trait Row: Serialize + DeserializeOwned + Clone {
+    /// The columns, in order.
+    const COLUMNS: &'static [&'static str];
+    /// The labels that say what the row's numbers are of; unique within a file.
+    fn key(&self) -> Vec<&str>;
+}
+
+/// A row of `metrics.csv`: a metric's mean over test queries, with its 95 % bootstrap interval.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricRow {
+    /// The experiment that measured it.
+    pub experiment: String,
+    /// The benchmark.
+    pub dataset: String,
+    /// `instance`, `query` or `tool`.
+    pub split: String,
+    /// `candidates` or `catalogue`.
+    pub pool: String,
+    /// `all`, or one of the benchmark's subsets.
+    pub subset: String,
+    /// The embedder, or `none` for routers that read no embeddings.
+    pub embedder: String,
+    /// The router's label.
+    pub router: String,
+    /// The split's seed, or `mean-of-N` for the mean over the run's N seeds (without those whose
+    /// test part has no query of the subset).
+    pub seed: String,
+    /// The metric.
+    pub metric: String,
+    /// The mean.
+    pub value: Number,
+    /// Lower end of the interval.
+    pub ci_low: Number,
+    /// Upper end of the interval.
+    pub ci_high: Number,
+    /// Test queries, summed over seeds.
+    pub n: usize,
+}
+
+/// A row of `tests.csv`: a router against the baseline, query by query, over all of the run's seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestRow {
+    /// The experiment that measured it.
+    pub experiment: String,
+    /// The benchmark.
+    pub dataset: String,
+    /// `instance`, `query` or `tool`.
+    pub split: String,
+    /// `candidates` or `catalogue`.
+    pub pool: String,
+    /// `all`, or one of the benchmark's subsets.
+    pub subset: String,
+    /// The embedder of the router and the baseline, or of the one of them that reads embeddings;
+    /// `none` if neither does.
+    pub embedder: String,
+    /// The router's label.
+    pub router: String,
+    /// The baseline's label.
+    pub baseline: String,
+    /// `mean-of-N`, as in `metrics.csv`.
+    pub seed: String,
+    /// The metric.
+    pub metric: String,
+    /// Router minus baseline.
+    pub difference: Number,
+    /// Lower end of the difference's 95 % interval.
+    pub ci_low: Number,
+    /// Upper end of the difference's 95 % interval.
+    pub ci_high: Number,
+    /// Two-sided paired bootstrap test.
+    pub p_value: Number,
+    /// Test queries, summed over seeds.
+    pub n: usize,
+}
+
+impl Row for MetricRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "experiment",
+        "dataset",
+        "split",
+        "pool",
+        "subset",
+        "embedder",
+        "router",
+        "seed",
+        "metric",
+        "value",
+        "ci_low",
+        "ci_high",
+        "n",
+    ];
+
+    fn key(&self) -> Vec<&str> {
+        vec![
+            &self.experiment,
+            &self.dataset,
+            &self.split,
+            &self.pool,
+            &self.subset,
+            &self.embedder,
+            &self.router,
+            &self.seed,
+            &self.metric,
+        ]
+    }
+}
+
+impl Row for TestRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "experiment",
+        "dataset",
+        "split",
+        "pool",
+        "subset",
+        "embedder",
+        "router",
+        "baseline",
+        "seed",
+        "metric",
+        "difference",
+        "ci_low",
+        "ci_high",
+        "p_value",
+        "n",
+    ];
+
+    fn key(&self) -> Vec<&str> {
+        vec![
+            &self.experiment,
+            &self.dataset,
+            &self.split,
+            &self.pool,
+            &self.subset,
+            &self.embedder,
+            &self.router,
+            &self.baseline,
+            &self.seed,
+            &self.metric,
+        ]
+    }
+}
+
+/// A number as result files hold it: six decimals, finite, zero without a sign.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Number(f64);
+
+impl Number {
+    /// Rounds to six decimals.
+    pub fn new(value: f64) -> Self {
+        // By way of the text, so that a value equals itself after a write and a read; adding 0
+        // makes 0 of -0.
+        Self(format!("{value:.6}").parse().unwrap_or(value) + 0.0)
+    }
+
+    /// The value.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl Serialize for Number {
+    /// Refuses what is not finite.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !self.0.is_finite() {
+            return Err(serde::ser::Error::custom(not_finite(self.0)));
+        }
+        serializer.collect_str(&format_args!("{:.6}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = f64::deserialize(deserializer)?;
+        if !value.is_finite() {
+            return Err(serde::de::Error::custom(not_finite(value)));
+        }
+        Ok(Self::new(value))
+    }
+}
+
+fn not_finite(value: f64) -> String {
+    format!("{value} is not a finite number")
+}
+
+/// Reads a result file; one that does not exist has no rows.
+///
+/// # Errors
+/// [`Error::Results`] with the line, for another header, a bad field, a repeated key or a file that
+/// was cut off.
+pub fn read_rows<R: Row>(path: &Path) -> Result<Vec<R>, Error> {
+    let fault = |problem: String| Error::Results {
+        file: path.to_owned(),
+        problem,
+    };
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("read", path)(error)),
+    };
+    let mut reader = csv::Reader::from_reader(bytes.as_slice());
+    let columns = reader
+        .headers()
+        .map_err(|error| fault(problem::<R>(&error)))?;
+    if columns != R::COLUMNS {
+        return Err(fault(format!(
+            "line 1: the columns are `{}`, expected `{}`",
+            columns.iter().collect::<Vec<_>>().join(","),
+            R::COLUMNS.join(",")
+        )));
+    }
+    let columns = columns.clone();
+    let mut rows: Vec<R> = Vec::new();
+    let mut lines: BTreeMap<Vec<String>, u64> = BTreeMap::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| fault(problem::<R>(&error)))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let row: R = record
+            .deserialize(Some(&columns))
+            .map_err(|error| fault(problem::<R>(&error)))?;
+        if let Some(first) = lines.insert(owned_key(&row), line) {
+            return Err(fault(format!(
+                "line {line} has the same labels as line {first}, `{}`",
+                row.key().join(",")
+            )));
+        }
+        rows.push(row);
+    }
+    if !bytes.ends_with(b"\n") {
+        let last = bytes.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        return Err(fault(format!("line {last} is cut off")));
+    }
+    Ok(rows)
+}
+
+fn problem<R: Row>(error: &csv::Error) -> String {
+    let line = error.position().map_or(0, csv::Position::line);
+    let problem = match error.kind() {
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => format!("{len} fields, expected {expected_len}"),
+        csv::ErrorKind::Utf8 { err, .. } => err.to_string(),
+        csv::ErrorKind::Deserialize { err, .. } => {
+            let column = err.field().and_then(|field| R::COLUMNS.get(field as usize));
+            format!("{}: {}", column.unwrap_or(&"?"), err.kind())
+        }
+        _ => error.to_string(),
+    };
+    format!("line {line}: {problem}")
+}
+
+fn owned_key(row: &impl Row) -> Vec<String> {
+    row.key().into_iter().map(str::to_owned).collect()
+}
+
+/// Writes a result file, sorted by key.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn write_rows<R: Row>(path: &Path, rows: &[R]) -> Result<(), Error> {
+    let mut sorted: Vec<&R> = rows.iter().collect();
+    sorted.sort_by(|a, b| a.key().cmp(&b.key()));
+    write_whole(path, |out| {
+        let mut writer = csv::WriterBuilder::new()
+            .has_headers(false)
+            .from_writer(out);
+        writer.write_record(R::COLUMNS)?;
+        for row in sorted {
+            writer.serialize(row)?;
+        }
+        writer.flush()
+    })
+}
+
+/// `new` rows replace those of `old` with the same key; the others stay.
+pub fn merge_rows<R: Row>(old: Vec<R>, new: &[R]) -> Vec<R> {
+    let mut merged: BTreeMap<Vec<String>, R> =
+        old.into_iter().map(|row| (owned_key(&row), row)).collect();
+    for row in new {
+        merged.insert(owned_key(row), row.clone());
+    }
+    merged.into_values().collect()
+}

@@ -1,0 +1,246 @@
+//! Runs an experiment: what can be had is evaluated, benchmark by benchmark, then all is written.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use oats_datasets::{Benchmark, Dataset};
+use oats_embedders::Embedder;
+
+use crate::{
+    Error, Experiment, Grid, Observer, Pool, Resources, Skip,
+    evaluation::Evaluation,
+    journal::Journal,
+    manifest::Manifest,
+    rows::{MetricRow, Row, write_rows},
+};
+
+/// How an experiment is run.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The folder that gets the experiment's own folder.
+    pub out: PathBuf,
+    /// Data sets whose absence is an error instead of a skip.
+    pub require: Vec<Dataset>,
+    /// Whether rankings are also written, as soon as a cell is done, as
+    /// `trec/<dataset>/<split>/<router>-<embedder>-<seed>/<pool>.run` with `qrels` beside it. Cells
+    /// of an interrupted run are then computed again.
+    pub trec: bool,
+}
+
+/// What a run made.
+#[derive(Debug)]
+pub struct RunSummary {
+    /// The experiment's folder: `metrics.csv`, `tests.csv`, `manifest.json`.
+    pub folder: PathBuf,
+    /// The rows of `metrics.csv`, sorted by key.
+    pub metrics: Vec<MetricRow>,
+    /// What they were made from.
+    pub manifest: Manifest,
+    /// What was left out.
+    pub skipped: Vec<Skip>,
+}
+
+/// Runs every cell that can be run and writes the experiment's folder.
+///
+/// What cannot be had (a data set, a model) is reported to the observer and skipped. Finished cells
+/// survive an interruption; a later run with the same program, data and settings takes them over.
+/// Result files are written when all cells are done, and are bit-identical for any number of
+/// threads (the manifest tells of time and machine, and is not).
+///
+/// # Errors
+/// Bad content, a missing data set that is required, or a folder that cannot be written. Results of
+/// earlier runs are left as they are.
+pub fn run(
+    experiment: &Experiment,
+    resources: &Resources,
+    options: &RunOptions,
+    observer: &dyn Observer,
+) -> Result<RunSummary, Error> {
+    let mut plan = Plan {
+        experiment,
+        resources,
+        options,
+        observer,
+        skipped: Vec::new(),
+    };
+    let tasks = plan.tasks()?;
+    let folder = options.out.join(&experiment.name);
+    let journal = Journal::open(folder.join("cells"))?;
+    let trec = options.trec.then(|| folder.join("trec"));
+    let (mut metrics, mut tests) = (Vec::new(), Vec::new());
+    let mut datasets = BTreeMap::new();
+    for task in &tasks {
+        let evaluation = Evaluation {
+            experiment,
+            resources,
+            observer,
+            journal: &journal,
+            trec: trec.as_deref(),
+            grid: task.grid,
+            benchmark: &task.benchmark,
+            pools: &task.pools,
+            embedders: &task.embedders,
+        };
+        let evaluated = evaluation.run()?;
+        metrics.extend(evaluated.metrics);
+        tests.extend(evaluated.tests);
+        datasets.insert(task.benchmark.name().to_owned(), vec![evaluated.entry]);
+    }
+    let manifest = Manifest {
+        experiment: experiment.name.clone(),
+        datasets,
+    };
+    if metrics.is_empty() {
+        observer.note(&format!(
+            "{}: nothing could be run, so its result files stay as they are",
+            experiment.name
+        ));
+    } else {
+        metrics.sort_by(|a, b| a.key().cmp(&b.key()));
+        write_rows(&folder.join("metrics.csv"), &metrics)?;
+        write_rows(&folder.join("tests.csv"), &tests)?;
+        manifest.write(&folder.join("manifest.json"))?;
+        journal.finish()?;
+    }
+    Ok(RunSummary {
+        folder,
+        metrics,
+        manifest,
+        skipped: plan.skipped,
+    })
+}
+
+/// Finds out what can be run, before anything is: bad input is not worth waiting for.
+struct Plan<'a> {
+    experiment: &'a Experiment,
+    resources: &'a Resources,
+    options: &'a RunOptions,
+    observer: &'a dyn Observer,
+    skipped: Vec<Skip>,
+}
+
+/// A benchmark with those of its grid's pools and embedders that can be had.
+struct Task<'a> {
+    grid: &'a Grid,
+    benchmark: Arc<Benchmark>,
+    pools: Vec<Pool>,
+    embedders: Vec<Arc<dyn Embedder>>,
+}
+
+impl<'a> Plan<'a> {
+    fn tasks(&mut self) -> Result<Vec<Task<'a>>, Error> {
+        let mut tasks: Vec<Task<'a>> = Vec::new();
+        for grid in &self.experiment.grids {
+            for dataset in &grid.datasets {
+                let Some(benchmark) = self.benchmark(dataset)? else {
+                    continue;
+                };
+                if tasks
+                    .iter()
+                    .any(|task| task.benchmark.name() == benchmark.name())
+                {
+                    return Err(Error::Experiment {
+                        file: self.experiment.name.clone(),
+                        problem: format!(
+                            "datasets: `{dataset}` is the second whose rows would be labelled \
+                             `{}`; rename its folder",
+                            benchmark.name()
+                        ),
+                    });
+                }
+                let pools = self.pools(grid, &benchmark);
+                let embedders = self.embedders(grid)?;
+                let some_router_runs = !embedders.is_empty() || self.experiment.has_text_routers();
+                if !pools.is_empty() && some_router_runs {
+                    tasks.push(Task {
+                        grid,
+                        benchmark,
+                        pools,
+                        embedders,
+                    });
+                }
+            }
+        }
+        self.note_unknown_subsets(&tasks);
+        Ok(tasks)
+    }
+
+    fn benchmark(&mut self, dataset: &Dataset) -> Result<Option<Arc<Benchmark>>, Error> {
+        match self.resources.benchmark(dataset)? {
+            Ok(benchmark) => Ok(Some(benchmark)),
+            Err(reason) if self.options.require.contains(dataset) => Err(Error::Required(reason)),
+            Err(reason) => {
+                self.skip(Skip {
+                    dataset: Some(dataset.to_string()),
+                    reason,
+                    ..Skip::default()
+                });
+                Ok(None)
+            }
+        }
+    }
+
+    fn pools(&mut self, grid: &Grid, benchmark: &Benchmark) -> Vec<Pool> {
+        let has_candidates = benchmark
+            .queries()
+            .iter()
+            .all(|query| !query.candidates.is_empty());
+        let (possible, impossible): (Vec<Pool>, Vec<Pool>) = grid
+            .pools
+            .iter()
+            .partition(|&&pool| pool == Pool::Catalogue || has_candidates);
+        for pool in impossible {
+            self.skip(Skip {
+                dataset: Some(benchmark.name().to_owned()),
+                pool: Some(pool.to_string()),
+                reason: format!(
+                    "{}: pool {pool}: its queries come without candidate lists",
+                    benchmark.name()
+                ),
+                ..Skip::default()
+            });
+        }
+        possible
+    }
+
+    fn embedders(&mut self, grid: &Grid) -> Result<Vec<Arc<dyn Embedder>>, Error> {
+        let mut available = Vec::new();
+        if !self.experiment.reads_embeddings() {
+            return Ok(available);
+        }
+        for &kind in &grid.embedders {
+            match self.resources.embedder(kind)? {
+                Ok(embedder) => available.push(embedder),
+                Err(reason) => self.skip(Skip {
+                    embedder: Some(kind.to_string()),
+                    reason,
+                    ..Skip::default()
+                }),
+            }
+        }
+        Ok(available)
+    }
+
+    fn skip(&mut self, skip: Skip) {
+        if !self.skipped.contains(&skip) {
+            self.observer.note(&format!("skipped: {}", skip.reason));
+            self.skipped.push(skip);
+        }
+    }
+
+    /// No error: the data set that has the subset may be the one that cannot be had.
+    fn note_unknown_subsets(&self, tasks: &[Task<'_>]) {
+        let known = |name| {
+            tasks
+                .iter()
+                .any(|task| task.benchmark.subsets().contains(name))
+        };
+        for name in self.experiment.subsets.iter().flatten() {
+            if !known(name) {
+                self.observer.note(&format!(
+                    "{}: none of the data sets that are run has the subset `{name}`",
+                    self.experiment.name
+                ));
+            }
+        }
+    }
+}

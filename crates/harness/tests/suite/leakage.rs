@@ -1,0 +1,120 @@
+//! Nothing of the test part reaches a fit.
+
+use std::{collections::BTreeMap, fs};
+
+use oats_datasets::{Query, Split, SplitKind};
+use oats_harness::{Experiment, RunOptions, run};
+
+use crate::laboratory::{Laboratory, Notes, toml};
+
+/// Runs on the first tools of `builtin` with the right tools of `changed` queries handed on from
+/// one to the next. Returns S1's rankings and the judgements.
+fn rankings(
+    laboratory: &Laboratory,
+    name: &str,
+    kind: SplitKind,
+    changed: &[usize],
+) -> [String; 2] {
+    let original = laboratory.load(&laboratory.beir("original", 8));
+    let tool = |query: &Query| original.tools()[query.relevant[0].0].name.as_str();
+    let mut labels: Vec<&str> = original.queries().iter().map(tool).collect();
+    let handed_on: Vec<&str> = changed.iter().map(|&query| labels[query]).collect();
+    for (index, &query) in changed.iter().enumerate() {
+        // Half the way round: most get the tool of another.
+        labels[query] = handed_on[(index + changed.len() / 2) % changed.len()];
+    }
+    let corpus: Vec<(&str, &str)> = original
+        .tools()
+        .iter()
+        .map(|tool| (tool.name.as_str(), tool.description.as_str()))
+        .collect();
+    let queries: Vec<(&str, &str, &str)> = original
+        .queries()
+        .iter()
+        .zip(&labels)
+        .map(|(query, label)| (query.id.as_str(), query.text.as_str(), *label))
+        .collect();
+    let dataset = laboratory.write_beir(&format!("{name}/set"), &corpus, &queries);
+
+    let toml = toml(&[&dataset], "[0]").replace("\"query\"", &format!("\"{kind}\""));
+    let experiment = Experiment::parse(&toml, "t.toml").unwrap();
+    let options = RunOptions {
+        out: laboratory.path(name).join("out"),
+        trec: true,
+        ..laboratory.options()
+    };
+    run(
+        &experiment,
+        &laboratory.resources(),
+        &options,
+        &Notes::default(),
+    )
+    .unwrap();
+    let cell = options
+        .out
+        .join(format!("t/trec/beir:set/{kind}/oats-s1-static-0"));
+    ["catalogue.run", "qrels"].map(|file| fs::read_to_string(cell.join(file)).unwrap())
+}
+
+#[test]
+fn test_labels_do_not_reach_the_fit() {
+    let laboratory = Laboratory::new();
+    let benchmark = laboratory.load(&laboratory.beir("original", 8));
+    for kind in [SplitKind::Instance, SplitKind::Query] {
+        // Neither kind of split looks at labels, so it is the same one for all three folders.
+        let split = Split::new(kind, &benchmark, 0);
+        let at = |name: &str| format!("{name}-{kind}");
+        let [ranked, judged] = rankings(&laboratory, &at("as-is"), kind, &[]);
+        let [after_test, judged_after_test] = rankings(&laboratory, &at("test"), kind, &split.test);
+        let [after_train, judged_after_train] =
+            rankings(&laboratory, &at("train"), kind, &split.train);
+        assert_ne!(
+            judged, judged_after_test,
+            "the labels of the test part were changed"
+        );
+        assert_eq!(
+            ranked, after_test,
+            "{kind}: S1 has seen labels of the test part"
+        );
+        // The same change in training shows, so the comparison above could have failed.
+        assert_eq!(judged, judged_after_train);
+        assert_ne!(
+            ranked, after_train,
+            "{kind}: S1 learns from training labels"
+        );
+    }
+}
+
+#[test]
+fn only_test_queries_are_ranked() {
+    let laboratory = Laboratory::new();
+    let benchmark = laboratory.load(&laboratory.beir("original", 8));
+    let [ranked, judged] = rankings(&laboratory, "run", SplitKind::Query, &[]);
+    let split = Split::new(SplitKind::Query, &benchmark, 0);
+    let expected: Vec<&str> = split
+        .test
+        .iter()
+        .map(|&query| benchmark.queries()[query].id.as_str())
+        .collect();
+    let queries = |text: &str| -> Vec<String> {
+        let mut ids: Vec<String> = text
+            .lines()
+            .filter_map(|line| line.split(' ').next().map(str::to_owned))
+            .collect();
+        ids.dedup();
+        ids
+    };
+    assert_eq!(queries(&ranked), expected);
+    assert_eq!(queries(&judged), expected);
+    let tools: BTreeMap<String, usize> =
+        ranked.lines().fold(BTreeMap::new(), |mut counts, line| {
+            *counts
+                .entry(line.split(' ').next().unwrap().to_owned())
+                .or_default() += 1;
+            counts
+        });
+    assert!(
+        tools.values().all(|&count| count == 8),
+        "the whole catalogue, each time"
+    );
+}

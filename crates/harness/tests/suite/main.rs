@@ -1,0 +1,15 @@
+//! The harness through its public interface.
+
+#![allow(clippy::unwrap_used)] // clippy.toml allows it in test functions, not in their helpers
+
+mod aggregation;
+mod bless;
+mod experiment;
+mod laboratory;
+mod leakage;
+mod partial;
+mod reproducible;
+mod results;
+mod resume;
+mod trec;
+mod verdict;
