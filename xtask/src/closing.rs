@@ -1,0 +1,119 @@
+//! The end of `reproduce`: one verdict over all experiments.
+
+use std::{collections::BTreeMap, fmt};
+
+use oats_harness::{Skip, TOLERANCE, Verdict};
+
+use crate::table::{
+    Column::{Number, Text},
+    Table,
+};
+
+/// Most differences that are listed for an experiment; all are counted.
+const SHOWN: usize = 10;
+
+/// What the experiments' verdicts come to.
+#[derive(Default)]
+pub(crate) struct Closing {
+    verdicts: Vec<(String, Verdict)>,
+    /// How many committed rows were not compared, by the reason; 0 where none were committed.
+    not_compared: BTreeMap<String, usize>,
+}
+
+impl Closing {
+    pub(crate) fn add(&mut self, experiment: &str, verdict: Verdict, skipped: &[Skip]) {
+        for skip in skipped {
+            self.not_compared.entry(skip.reason.clone()).or_default();
+        }
+        for (reason, count) in &verdict.not_compared {
+            *self.not_compared.entry(reason.clone()).or_default() += count;
+        }
+        self.verdicts.push((experiment.to_owned(), verdict));
+    }
+
+    /// Whether no row contradicts a committed one.
+    pub(crate) fn confirms(&self) -> bool {
+        self.verdicts.iter().all(|(_, verdict)| verdict.confirms())
+    }
+
+    /// How many rows were run.
+    pub(crate) fn measured(&self) -> usize {
+        self.sum(|verdict| verdict.agree + verdict.differ.len() + verdict.new)
+    }
+
+    fn sum(&self, part: impl Fn(&Verdict) -> usize) -> usize {
+        self.verdicts.iter().map(|(_, verdict)| part(verdict)).sum()
+    }
+
+    fn table(&self) -> Table {
+        let columns = [
+            ("experiment", Text),
+            ("agree", Number),
+            ("differ", Number),
+            ("new", Number),
+            ("not compared", Number),
+        ];
+        let mut table = Table::new(columns);
+        for (experiment, verdict) in &self.verdicts {
+            let counts = [
+                verdict.agree,
+                verdict.differ.len(),
+                verdict.new,
+                verdict.not_compared.values().sum(),
+            ];
+            let counts = counts.iter().map(usize::to_string);
+            table.row([experiment.clone()].into_iter().chain(counts));
+        }
+        table
+    }
+
+    fn last_line(&self) -> String {
+        let agree = self.sum(|verdict| verdict.agree);
+        let differ = self.sum(|verdict| verdict.differ.len());
+        let compared = agree + differ;
+        if differ > 0 {
+            format!(
+                "Contradicted: {differ} of {compared} rows differ from the committed ones by more than {TOLERANCE}."
+            )
+        } else if agree > 0 {
+            format!("Confirmed: all {agree} rows that could be compared agree within {TOLERANCE}.")
+        } else if self.measured() > 0 {
+            "Nothing compared: results/ has none of these rows; --bless takes them over.".to_owned()
+        } else {
+            "Nothing compared: nothing was run.".to_owned()
+        }
+    }
+}
+
+impl fmt::Display for Closing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "Verdict against the committed results/\n{}",
+            self.table()
+        )?;
+        for (_, verdict) in self
+            .verdicts
+            .iter()
+            .filter(|(_, verdict)| !verdict.confirms())
+        {
+            for difference in verdict.differ.iter().take(SHOWN) {
+                writeln!(
+                    f,
+                    "differs: {} {}: {} committed, {} now",
+                    difference.labels, difference.column, difference.committed, difference.measured
+                )?;
+            }
+            if verdict.differ.len() > SHOWN {
+                writeln!(f, "differs: and {} more", verdict.differ.len() - SHOWN)?;
+            }
+        }
+        for (reason, count) in &self.not_compared {
+            match count {
+                0 => writeln!(f, "not compared: {reason}")?,
+                _ => writeln!(f, "not compared: {count} rows: {reason}")?,
+            }
+        }
+        write!(f, "{}", self.last_line())
+    }
+}

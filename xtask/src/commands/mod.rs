@@ -1,0 +1,7 @@
+//! One module a command, its arguments and help beside its code.
+
+pub(crate) mod distill;
+pub(crate) mod fetch;
+pub(crate) mod reproduce;
+pub(crate) mod route;
+pub(crate) mod run;

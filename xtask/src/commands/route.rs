@@ -1,0 +1,105 @@
+//! `cargo xtask route "some text"`: a first try by hand.
+
+use std::{
+    io::{self, Write},
+    num::NonZeroUsize,
+};
+
+use anyhow::{Result, anyhow, ensure};
+use ndarray::Array2;
+use oats_datasets::Dataset;
+use oats_harness::EmbedderKind;
+use oats_routers::{Request, RouterSpec, Training};
+
+use crate::{
+    Ending,
+    options::{Places, dataset},
+    progress::Terminal,
+    table::{
+        Column::{Number, Text},
+        Table,
+    },
+};
+
+/// Rank a catalogue's tools for a text.
+///
+/// The router learns from all of the data set's queries. Scores compare within one ranking only.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask route \"will I need an umbrella in Leeds tomorrow?\"
+  cargo xtask route --router bm25 -k 3 \"turn the living room lights off\"
+  cargo xtask route --embedder minilm --dataset metatool \"find me a recipe with chicken and rice\"")]
+pub(crate) struct Args {
+    /// What a user would write.
+    text: String,
+    /// Whose tools: builtin, metatool, toole, toolbench, beir:DIR.
+    #[arg(long, value_name = "NAME", default_value = "builtin", value_parser = dataset)]
+    dataset: Dataset,
+    /// random, bm25, dense or oats-s1.
+    #[arg(long, value_name = "KIND", default_value = "oats-s1", value_parser = router)]
+    router: RouterSpec,
+    /// minilm or static.
+    #[arg(long, value_name = "NAME", default_value = "static", value_parser = embedder)]
+    embedder: EmbedderKind,
+    /// How many tools to show.
+    #[arg(short, value_name = "K", default_value = "5")]
+    k: NonZeroUsize,
+    #[command(flatten)]
+    places: Places,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Ending> {
+    ensure!(
+        !args.text.trim().is_empty(),
+        "the text is empty; write what a user would ask for"
+    );
+    let resources = args.places.resources()?;
+    let benchmark = resources
+        .benchmark(&args.dataset)?
+        .map_err(|reason| anyhow!(reason))?;
+    let (mut tools, mut queries) = (Array2::zeros((0, 0)), Array2::zeros((0, 0)));
+    let mut asked = Vec::new();
+    if args.router.reads_embeddings() {
+        let embedder = resources
+            .embedder(args.embedder)?
+            .map_err(|reason| anyhow!(reason))?;
+        let known = resources.embed(embedder.as_ref(), &benchmark, &Terminal::default())?;
+        (tools, queries) = (known.tools, known.queries);
+        asked.extend(embedder.embed(&[&args.text])?);
+    }
+    let training = Training {
+        tools: benchmark.tools(),
+        tool_embeddings: tools.view(),
+        queries: benchmark.queries().iter().map(Into::into).collect(),
+        query_embeddings: queries.view(),
+        seed: 0,
+    };
+    let router = args.router.fit(&training)?;
+    let request = Request {
+        text: &args.text,
+        embedding: &asked,
+        candidates: None,
+    };
+    let ranking = router.rank(&request, usize::MAX);
+    if let [best, .., worst] = ranking[..]
+        && best.score == worst.score
+    {
+        eprintln!("nothing in the text tells the tools apart: all have the same score");
+    }
+    let mut table = Table::new([("score", Number), ("tool", Text), ("description", Text)]);
+    for ranked in ranking.iter().take(args.k.get()) {
+        let tool = &benchmark.tools()[ranked.tool];
+        let score = format!("{:.3}", ranked.score);
+        table.row([&score, &tool.name, &tool.description]);
+    }
+    write!(io::stdout(), "{table}")?;
+    Ok(Ending::Fine)
+}
+
+fn router(kind: &str) -> Result<RouterSpec, String> {
+    RouterSpec::by_kind(kind).map_err(|error| error.to_string())
+}
+
+fn embedder(name: &str) -> Result<EmbedderKind, String> {
+    name.parse()
+}

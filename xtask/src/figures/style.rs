@@ -1,0 +1,92 @@
+//! The visual language that all figures share.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use plotters::{coord::Shift, prelude::*, style::register_font};
+use resvg::{tiny_skia, usvg};
+
+/// What figures are drawn on, in pixels.
+pub(super) type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+pub(super) const INK: RGBColor = RGBColor(34, 34, 34);
+pub(super) const FAINT: RGBColor = RGBColor(110, 110, 110);
+pub(super) const GRID: RGBColor = RGBColor(226, 226, 226);
+
+/// A router's colour, from the palette of Okabe and Ito (2008), which the colour-blind can read.
+pub(super) fn colour(router: &str) -> RGBColor {
+    match router {
+        "dense" => RGBColor(0, 114, 178),
+        "bm25" => RGBColor(230, 159, 0),
+        router if router.starts_with("oats-s1") => RGBColor(213, 94, 0),
+        _ => RGBColor(120, 120, 120),
+    }
+}
+
+/// What a router is called in figures.
+pub(super) fn title(router: &str) -> &str {
+    match router {
+        "dense" => "SE",
+        "bm25" => "BM25",
+        "oats-s1" => "OATS-S1",
+        other => other,
+    }
+}
+
+/// Text in the figures' only face.
+pub(super) fn text(size: u32, colour: RGBColor) -> TextStyle<'static> {
+    ("sans-serif", size).into_font().color(&colour)
+}
+
+/// A title with lines below it, at the top left.
+pub(super) fn heading(canvas: &Canvas<'_>, title: &str, lines: &[String]) -> Result<()> {
+    canvas.draw(&Text::new(title, (20, 16), text(24, INK)))?;
+    for (line, words) in lines.iter().enumerate() {
+        let at = (20, 48 + 20 * line as i32);
+        canvas.draw(&Text::new(words.as_str(), at, text(14, FAINT)))?;
+    }
+    Ok(())
+}
+
+/// Draws on a white canvas of the given size in pixels and returns the SVG.
+pub(super) fn svg<F>(size: (u32, u32), paint: F) -> Result<String>
+where
+    F: FnOnce(&Canvas<'_>) -> Result<()>,
+{
+    register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular())
+        .map_err(|_| anyhow!("the bundled font cannot be read"))?;
+    let mut svg = String::new();
+    {
+        let canvas = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        canvas.fill(&WHITE)?;
+        paint(&canvas)?;
+        canvas.present()?;
+    }
+    Ok(svg)
+}
+
+/// Renders an SVG as PNG, two pixels to one of the SVG's.
+pub(super) fn rasterise(svg: &str) -> Result<Vec<u8>> {
+    const SCALE: f32 = 2.0;
+    let mut fonts = usvg::fontdb::Database::new();
+    fonts.load_font_data(dejavu::sans::regular().to_vec());
+    fonts.set_sans_serif_family("DejaVu Sans");
+    let options = usvg::Options {
+        fontdb: Arc::new(fonts),
+        ..usvg::Options::default()
+    };
+    let tree = usvg::Tree::from_str(svg, &options)?;
+    let size = tree
+        .size()
+        .to_int_size()
+        .scale_by(SCALE)
+        .context("an empty figure")?;
+    let mut pixels =
+        tiny_skia::Pixmap::new(size.width(), size.height()).context("an empty figure")?;
+    resvg::render(
+        &tree,
+        tiny_skia::Transform::from_scale(SCALE, SCALE),
+        &mut pixels.as_mut(),
+    );
+    Ok(pixels.encode_png()?)
+}

@@ -1,0 +1,99 @@
+//! The workspace's commands. `cargo xtask --help` lists them.
+
+mod closing;
+mod commands;
+mod figures;
+mod options;
+mod progress;
+mod readme;
+mod table;
+mod workspace;
+
+use std::{
+    io::{self, ErrorKind},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+/// Tool selection without an LLM in the request path: reproduce, run, try, fetch, distil.
+///
+/// Exit code: 0 if all is well, 1 if the numbers contradict the committed ones, 2 on bad input or if
+/// something needed is missing.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  cargo xtask route \"will I need an umbrella in Leeds tomorrow?\"
+  cargo xtask reproduce --datasets builtin
+  cargo xtask help reproduce"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Reproduce(commands::reproduce::Args),
+    Run(commands::run::Args),
+    Route(commands::route::Args),
+    Fetch(commands::fetch::Args),
+    Distill(commands::distill::Args),
+}
+
+/// How a command that did its work ended.
+enum Ending {
+    /// All is well.
+    Fine,
+    /// The numbers contradict the committed ones.
+    Contradicted,
+}
+
+fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Command::Reproduce(args) => commands::reproduce::run(&args),
+        Command::Run(args) => commands::run::run(&args),
+        Command::Route(args) => commands::route::run(&args),
+        Command::Fetch(args) => commands::fetch::run(&args),
+        Command::Distill(args) => commands::distill::run(&args),
+    };
+    match ended {
+        Ok(Ending::Fine) => ExitCode::SUCCESS,
+        Ok(Ending::Contradicted) => ExitCode::from(1),
+        Err(error) if reader_has_gone(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", one_line(&error));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether all that went wrong is that nobody reads standard output any more: `… | head -3`.
+fn reader_has_gone(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+/// The error and its causes, each told once: many messages hold their cause's already.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain() {
+        let words: Vec<String> = cause
+            .to_string()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+        let words = words.join(" ");
+        if told.is_empty() {
+            told = words;
+        } else if !told.contains(&words) {
+            told = format!("{told}: {words}");
+        }
+    }
+    told
+}

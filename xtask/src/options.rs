@@ -1,0 +1,211 @@
+//! Options that several commands share: where data and models are, how much is run.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, ValueEnum};
+use oats_datasets::{Dataset, Sources};
+use oats_embedders::{Backend, ModelSources};
+use oats_harness::{Experiment, Resources, RunOptions, RunSummary};
+
+use crate::{progress::Terminal, workspace};
+
+/// Where data sets and models are looked for.
+#[derive(Args)]
+#[command(next_help_heading = "Data and models")]
+pub(crate) struct Places {
+    /// Folder with upstream's data in upstream's layout: DIR/metatool, DIR/stabletoolbench.
+    #[arg(long, value_name = "DIR", env = "OATS_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Folder with the model's files: DIR/all-MiniLM-L6-v2.
+    #[arg(long, value_name = "DIR", env = "OATS_MODEL_DIR")]
+    pub model_dir: Option<PathBuf>,
+    /// Where downloads and embeddings are kept [default: the user's cache folder].
+    #[arg(long, value_name = "DIR", env = "OATS_CACHE_DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// The ONNX Runtime library, libonnxruntime.so or its like.
+    #[arg(long, value_name = "FILE", env = "ORT_DYLIB_PATH")]
+    pub ort_library: Option<PathBuf>,
+    /// What computes MiniLM's vectors.
+    #[arg(long, value_enum, default_value_t = BackendName::Auto)]
+    pub backend: BackendName,
+    /// Do not use the network.
+    #[arg(long)]
+    pub offline: bool,
+    /// A mirror of GitHub's raw files.
+    #[arg(long, value_name = "URL", env = "OATS_GITHUB_RAW_URL", hide = true)]
+    pub github_raw_url: Option<String>,
+    /// A mirror of the Hugging Face hub.
+    #[arg(long, value_name = "URL", env = "HF_ENDPOINT", hide = true)]
+    pub hub_url: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum BackendName {
+    /// The fastest that is available.
+    Auto,
+    /// ONNX Runtime.
+    Onnx,
+    /// candle, in pure Rust.
+    Candle,
+}
+
+impl Places {
+    pub(crate) fn cache_dir(&self) -> Result<PathBuf> {
+        match &self.cache_dir {
+            Some(folder) => Ok(folder.clone()),
+            None => Ok(dirs::cache_dir()
+                .context("this system names no cache folder; give one with --cache-dir")?
+                .join("oats")),
+        }
+    }
+
+    pub(crate) fn data_sources(&self) -> Result<Sources> {
+        let mut sources = Sources::new(self.data_dir.clone(), self.cache_dir()?.join("data"));
+        sources.offline = self.offline;
+        if let Some(url) = &self.github_raw_url {
+            sources.raw_url.clone_from(url);
+        }
+        Ok(sources)
+    }
+
+    pub(crate) fn model_sources(&self) -> Result<ModelSources> {
+        Ok(ModelSources {
+            model_dir: self.model_dir.clone(),
+            cache_dir: self.cache_dir()?,
+            ort_library: self.ort_library.clone(),
+            hub_url: self.hub_url.clone(),
+            offline: self.offline,
+        })
+    }
+
+    pub(crate) fn resources(&self) -> Result<Resources> {
+        Ok(Resources::new(
+            self.data_sources()?,
+            self.model_sources()?,
+            self.backend.into(),
+            self.cache_dir()?.join("embeddings"),
+        ))
+    }
+}
+
+impl From<BackendName> for Backend {
+    fn from(name: BackendName) -> Self {
+        match name {
+            BackendName::Auto => Self::Auto,
+            BackendName::Onnx => Self::Onnx,
+            BackendName::Candle => Self::Candle,
+        }
+    }
+}
+
+/// How much of the experiments is run.
+#[derive(Args)]
+pub(crate) struct Extent {
+    /// Only these data sets, separated by commas: builtin, metatool, toole, toolbench, beir:DIR.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = dataset)]
+    pub datasets: Option<Vec<Dataset>>,
+    /// Only the first N seeds of each grid.
+    #[arg(long, value_name = "N")]
+    pub seeds: Option<NonZeroUsize>,
+    /// Fail if one of these data sets cannot be had, instead of going on without it.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = dataset)]
+    pub require: Vec<Dataset>,
+    /// Also write every ranking as a TREC run, with qrels, for trec_eval: DIR/EXPERIMENT/trec/.
+    #[arg(long)]
+    pub trec: bool,
+}
+
+impl Extent {
+    /// Leaves in the experiments what is to be run, and leaves out those with nothing to run.
+    ///
+    /// # Errors
+    /// A data set is named that no experiment runs.
+    pub(crate) fn restrict(&self, experiments: Vec<Experiment>) -> Result<Vec<Experiment>> {
+        if let Some(datasets) = &self.datasets {
+            are_run("--datasets", datasets, &experiments)?;
+        }
+        let restricted: Vec<Experiment> = experiments
+            .into_iter()
+            .map(|mut experiment| {
+                experiment.restrict(self.datasets.as_deref(), self.seeds.map(NonZeroUsize::get));
+                experiment
+            })
+            .filter(|experiment| !experiment.grids.is_empty())
+            .collect();
+        are_run("--require", &self.require, &restricted)?;
+        Ok(restricted)
+    }
+
+    /// Runs a restricted experiment, into a folder of its own under `out`.
+    pub(crate) fn run(
+        &self,
+        experiment: &Experiment,
+        resources: &Resources,
+        out: &Path,
+    ) -> Result<RunSummary> {
+        let options = RunOptions {
+            out: out.to_owned(),
+            require: self.require.clone(),
+            trec: self.trec,
+        };
+        Ok(oats_harness::run(
+            experiment,
+            resources,
+            &options,
+            &Terminal::default(),
+        )?)
+    }
+}
+
+/// Checks that each of the data sets that an option names is one of the experiments'.
+fn are_run(option: &str, datasets: &[Dataset], experiments: &[Experiment]) -> Result<()> {
+    let run: BTreeSet<String> = experiments
+        .iter()
+        .flat_map(|experiment| &experiment.grids)
+        .flat_map(|grid| &grid.datasets)
+        .map(ToString::to_string)
+        .collect();
+    for dataset in datasets {
+        ensure!(
+            run.contains(&dataset.to_string()),
+            "{option}: {dataset} is not among the data sets that are run: {}",
+            Vec::from_iter(run).join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// Makes the folder that results go to, before anything is computed for it.
+///
+/// # Errors
+/// It cannot be made, or is the one that holds the committed results.
+pub(crate) fn make_out(out: &Path) -> Result<()> {
+    fs::create_dir_all(out).with_context(|| {
+        format!(
+            "cannot make the folder {}; name another with --out",
+            out.display()
+        )
+    })?;
+    let is_committed = workspace::root().is_ok_and(|root| {
+        let folders = [root.join("results"), out.to_owned()].map(|folder| folder.canonicalize());
+        matches!(folders, [Ok(results), Ok(out)] if results == out)
+    });
+    ensure!(
+        !is_committed,
+        "--out: {} holds the committed results, which only `cargo xtask reproduce --bless` may \
+         change; name another folder",
+        out.display()
+    );
+    Ok(())
+}
+
+pub(crate) fn dataset(name: &str) -> Result<Dataset, String> {
+    Dataset::from_str(name).map_err(|error| error.to_string())
+}

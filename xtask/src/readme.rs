@@ -1,0 +1,331 @@
+//! The README's tables, spliced in between markers from `results/`.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use anyhow::{Context, Result};
+use oats_harness::{
+    Manifest,
+    rows::{MetricRow, Number, TestRow, read_rows},
+    write_whole,
+};
+use serde::Deserialize;
+
+const BEGIN: &str = "<!-- tables: spliced in by `cargo xtask reproduce --bless` -->\n";
+const END: &str = "<!-- end of tables -->";
+
+/// Replaces the text between the README's markers by tables made from `results`.
+///
+/// # Errors
+/// A README without its markers, or results that cannot be read.
+pub(crate) fn splice(readme: &Path, results: &Path) -> Result<()> {
+    let text = fresh(readme, results)?;
+    write_whole(readme, |out| out.write_all(text.as_bytes()))?;
+    Ok(())
+}
+
+/// Whether [`splice`] would work.
+///
+/// # Errors
+/// Those of [`splice`].
+pub(crate) fn check(readme: &Path, results: &Path) -> Result<()> {
+    fresh(readme, results).map(drop)
+}
+
+fn fresh(readme: &Path, results: &Path) -> Result<String> {
+    let text =
+        fs::read_to_string(readme).with_context(|| format!("cannot read {}", readme.display()))?;
+    spliced(&text, &tables(results)?).with_context(|| {
+        format!(
+            "{}: the lines `{}` and `{END}` are gone; put them back where the tables belong",
+            readme.display(),
+            BEGIN.trim()
+        )
+    })
+}
+
+fn spliced(text: &str, tables: &str) -> Option<String> {
+    let (before, rest) = text.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n{tables}\n{END}{after}"))
+}
+
+/// Title, dataset and embedder of a line of the tables.
+const LINES: [(&str, &str, &str); 4] = [
+    ("MetaTool", "metatool", "minilm"),
+    ("ToolBench", "toolbench", "minilm"),
+    ("ToolE", "toole", "minilm"),
+    ("built-in", "builtin", "static"),
+];
+
+/// Split and pool of a column. The first is the paper's.
+const PROTOCOLS: [(&str, &str); 3] = [
+    ("instance", "candidates"),
+    ("query", "candidates"),
+    ("query", "catalogue"),
+];
+
+const ROUTERS: [(&str, &str); 4] = [
+    ("random", "chance"),
+    ("bm25", "BM25"),
+    ("dense", "SE"),
+    ("oats-s1", "OATS-S1"),
+];
+
+/// The labels of a number, but for the protocol.
+struct Labels<'a> {
+    dataset: &'a str,
+    subset: &'a str,
+    embedder: &'a str,
+    router: &'a str,
+    metric: &'a str,
+}
+
+fn tables(results: &Path) -> Result<String> {
+    let results = Results::read(results)?;
+    Ok([
+        results.headline(),
+        results.gains(),
+        results.other_published(),
+        results.footnote(),
+    ]
+    .join("\n"))
+}
+
+struct Results {
+    metrics: Vec<MetricRow>,
+    tests: Vec<TestRow>,
+    published: Vec<PublishedNumber>,
+    /// Datasets that were read from other files than upstream's, with these files.
+    not_upstream: Vec<(String, Vec<String>)>,
+}
+
+/// `paper/published.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Published {
+    number: Vec<PublishedNumber>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PublishedNumber {
+    dataset: String,
+    #[serde(default = "all")]
+    subset: String,
+    router: String,
+    metric: String,
+    value: f64,
+}
+
+fn all() -> String {
+    "all".to_owned()
+}
+
+impl Results {
+    fn read(results: &Path) -> Result<Self> {
+        let file = results.with_file_name("paper").join("published.toml");
+        let text =
+            fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let published: Published = toml::from_str(&text)
+            .with_context(|| format!("{} is not as it should be", file.display()))?;
+        let main = results.join("main");
+        let manifest = Manifest::read(&main.join("manifest.json"))?;
+        Ok(Self {
+            metrics: read_rows(&main.join("metrics.csv"))?,
+            tests: read_rows(&main.join("tests.csv"))?,
+            published: published.number,
+            not_upstream: manifest.map_or(Vec::new(), |manifest| manifest.not_upstream()),
+        })
+    }
+
+    /// NDCG@5 of every router.
+    fn headline(&self) -> String {
+        let mut table = header("NDCG@5", "router");
+        for (title, dataset, embedder) in LINES {
+            let mut title = self.marked(title, dataset, embedder);
+            for (router, name) in ROUTERS {
+                let labels = Labels {
+                    dataset,
+                    subset: "all",
+                    embedder: match router {
+                        "random" | "bm25" => "none",
+                        _ => embedder,
+                    },
+                    router,
+                    metric: "ndcg@5",
+                };
+                table += &line(&title, name, self.cited(&labels), self.measured(&labels));
+                title.clear();
+            }
+        }
+        table
+    }
+
+    /// What S1 adds to SE.
+    fn gains(&self) -> String {
+        let mut table = header("Gain in NDCG@5", "");
+        for (title, dataset, embedder) in LINES {
+            let labels = |router| Labels {
+                dataset,
+                subset: "all",
+                embedder,
+                router,
+                metric: "ndcg@5",
+            };
+            let cited = self.cited(&labels("oats-s1"));
+            let cited = cited
+                .zip(self.cited(&labels("dense")))
+                .map(|(s1, se)| s1 - se);
+            let measured = PROTOCOLS.map(|(split, pool)| {
+                let row = self.tests.iter().find(|row| {
+                    row.dataset == dataset
+                        && row.split == split
+                        && row.pool == pool
+                        && row.subset == "all"
+                        && row.embedder == embedder
+                        && row.router == "oats-s1"
+                        && row.baseline == "dense"
+                        && row.seed == SEEDS
+                        && row.metric == "ndcg@5"
+                })?;
+                Some(format!(
+                    "{:+.3} [{:+.3}, {:+.3}]",
+                    row.difference.get(),
+                    row.ci_low.get(),
+                    row.ci_high.get()
+                ))
+            });
+            let title = self.marked(title, dataset, embedder);
+            let cited = cited.map_or(String::new(), |gain| format!("{gain:+.3}"));
+            table += &cells(&title, "S1 − SE", cited, measured);
+        }
+        table
+    }
+
+    /// The published numbers that the headline does not hold.
+    fn other_published(&self) -> String {
+        let mut table = header("Recall@1", "router");
+        for number in self
+            .published
+            .iter()
+            .filter(|number| number.metric == "recall@1")
+        {
+            let Some((title, ..)) = LINES
+                .iter()
+                .find(|(_, dataset, _)| *dataset == number.dataset)
+            else {
+                continue;
+            };
+            let title = match number.subset.as_str() {
+                "all" => (*title).to_owned(),
+                subset => format!("{title} {subset}"),
+            };
+            let labels = Labels {
+                dataset: &number.dataset,
+                subset: &number.subset,
+                embedder: "minilm",
+                router: &number.router,
+                metric: &number.metric,
+            };
+            let name = ROUTERS.iter().find(|(router, _)| *router == number.router);
+            let name = name.map_or(number.router.as_str(), |(_, name)| name);
+            let title = self.marked(&title, &number.dataset, "minilm");
+            table += &line(&title, name, Some(number.value), self.measured(&labels));
+        }
+        table
+    }
+
+    fn footnote(&self) -> String {
+        let files: BTreeSet<&str> = self
+            .not_upstream
+            .iter()
+            .flat_map(|(_, files)| files.iter().map(String::as_str))
+            .map(|file| file.rsplit('/').next().unwrap_or(file))
+            .collect();
+        if files.is_empty() {
+            return String::new();
+        }
+        let files: Vec<&str> = files.into_iter().collect();
+        format!(
+            "† From reconstructed copies of {}; see below.\n",
+            files.join(" and ")
+        )
+    }
+
+    fn marked(&self, title: &str, dataset: &str, embedder: &str) -> String {
+        let marked = self.not_upstream.iter().any(|(name, _)| name == dataset);
+        format!("{title}{}, {embedder}", if marked { " †" } else { "" })
+    }
+
+    fn cited(&self, labels: &Labels<'_>) -> Option<f64> {
+        self.published
+            .iter()
+            .find(|number| {
+                number.dataset == labels.dataset
+                    && number.subset == labels.subset
+                    && number.router == labels.router
+                    && number.metric == labels.metric
+            })
+            .map(|number| number.value)
+    }
+
+    fn measured(&self, labels: &Labels<'_>) -> [Option<String>; 3] {
+        PROTOCOLS.map(|(split, pool)| {
+            let row = self.metrics.iter().find(|row| {
+                row.dataset == labels.dataset
+                    && row.split == split
+                    && row.pool == pool
+                    && row.subset == labels.subset
+                    && row.embedder == labels.embedder
+                    && row.router == labels.router
+                    && row.seed == SEEDS
+                    && row.metric == labels.metric
+            })?;
+            let [value, low, high] = [row.value, row.ci_low, row.ci_high].map(Number::get);
+            Some(format!("{value:.3} [{low:.3}, {high:.3}]"))
+        })
+    }
+}
+
+/// The rows that the tables show.
+const SEEDS: &str = "mean-of-5";
+
+fn header(what: &str, second: &str) -> String {
+    format!(
+        "| {what} | {second} | paper | instance split, candidates | query split, candidates | query split, catalogue |\n\
+         | --- | --- | --- | --- | --- | --- |\n"
+    )
+}
+
+fn line(title: &str, name: &str, cited: Option<f64>, measured: [Option<String>; 3]) -> String {
+    let cited = cited.map_or(String::new(), |value| format!("{value:.3}"));
+    cells(title, name, cited, measured)
+}
+
+fn cells(title: &str, name: &str, cited: String, measured: [Option<String>; 3]) -> String {
+    let measured = measured.map(|cell| cell.unwrap_or("not measured".to_owned()));
+    format!(
+        "| {title} | {name} | {cited} | {} |\n",
+        measured.join(" | ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readme_shows_the_committed_results() -> Result<()> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .context("the workspace")?;
+        let readme = root.join("README.md");
+        let text = fs::read_to_string(&readme)?;
+        let fresh = fresh(&readme, &root.join("results"))?;
+        assert!(
+            text == fresh,
+            "README.md is stale: run `cargo xtask reproduce --bless`"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! Tables for the terminal, at most [`WIDTH`] columns wide.
+
+use std::{collections::BTreeSet, fmt};
+
+use oats_harness::{Experiment, rows::MetricRow};
+
+const WIDTH: usize = 100;
+const READABLE: usize = 30;
+const GAP: &str = "  ";
+
+/// Cells under headings. Text is aligned left and cut where the table would be too wide; numbers are
+/// aligned right and never cut.
+pub(crate) struct Table {
+    columns: Vec<Column>,
+    headings: usize,
+    rows: Vec<Vec<String>>,
+}
+
+/// What stands in a column.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Column {
+    Text,
+    Number,
+}
+
+impl Table {
+    pub(crate) fn new<const N: usize>(columns: [(&str, Column); N]) -> Self {
+        let mut table = Self::with_columns(columns.map(|(_, column)| column).to_vec());
+        table.heading(columns.map(|(heading, _)| heading));
+        table
+    }
+
+    /// A table whose headings are still to come.
+    fn with_columns(columns: Vec<Column>) -> Self {
+        Self {
+            columns,
+            headings: 0,
+            rows: Vec::new(),
+        }
+    }
+
+    fn heading<S: ToString>(&mut self, cells: impl IntoIterator<Item = S>) {
+        self.row(cells);
+        self.headings = self.rows.len();
+    }
+
+    /// One cell for each column; line breaks in them become spaces.
+    pub(crate) fn row<S: ToString>(&mut self, cells: impl IntoIterator<Item = S>) {
+        let one_line = |cell: S| {
+            let cell = cell.to_string();
+            cell.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        self.rows.push(cells.into_iter().map(one_line).collect());
+    }
+
+    /// As wide as the widest cell. If the table would pass [`WIDTH`], texts give way, the last one
+    /// first, but none below [`READABLE`] while there is another.
+    fn widths(&self) -> Vec<usize> {
+        let widest = |column: usize| {
+            let widths = self.rows.iter().map(|row| row[column].chars().count());
+            widths.max().unwrap_or(0)
+        };
+        let mut widths: Vec<usize> = (0..self.columns.len()).map(widest).collect();
+        while line_width(&widths) > WIDTH {
+            let mut texts =
+                (0..widths.len()).filter(|&column| self.columns[column] == Column::Text);
+            let last_wide = texts.clone().rfind(|&column| widths[column] > READABLE);
+            match last_wide.or_else(|| texts.next()) {
+                Some(narrower) if widths[narrower] > 1 => widths[narrower] -= 1,
+                _ => break,
+            }
+        }
+        widths
+    }
+}
+
+fn line_width(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
+}
+
+/// The first characters of `cell`, with an ellipsis if it has more than `width`.
+fn cut(cell: &str, width: usize) -> String {
+    if cell.chars().count() <= width {
+        return cell.to_owned();
+    }
+    let kept: String = cell.chars().take(width.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widths = self.widths();
+        for (index, row) in self.rows.iter().enumerate() {
+            if index == self.headings {
+                writeln!(f, "{}", "─".repeat(line_width(&widths)))?;
+            }
+            let cells: Vec<String> = row
+                .iter()
+                .zip(widths.iter().zip(&self.columns))
+                .map(|(cell, (&width, column))| match column {
+                    Column::Text => format!("{:<width$}", cut(cell, width)),
+                    Column::Number => format!("{cell:>width$}"),
+                })
+                .collect();
+            writeln!(f, "{}", cells.join(GAP).trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// One table a dataset: its routers by split and pool, for the experiment's first metric over all
+/// test queries, the mean over the seeds that were run.
+pub(crate) fn summary(experiment: &Experiment, rows: &[MetricRow]) -> String {
+    let Some(metric) = experiment.metrics.first().map(ToString::to_string) else {
+        return String::new();
+    };
+    let rows: Vec<&MetricRow> = rows
+        .iter()
+        .filter(|row| {
+            row.metric == metric && row.subset == "all" && row.seed.starts_with("mean-of-")
+        })
+        .collect();
+    let datasets: BTreeSet<&str> = rows.iter().map(|row| row.dataset.as_str()).collect();
+    datasets
+        .into_iter()
+        .map(|dataset| {
+            let own = rows.iter().copied().filter(|row| row.dataset == dataset);
+            let table = of_dataset(experiment, &own.collect::<Vec<_>>());
+            format!("{dataset}: {metric} by split, over each query's candidates (cand.) or the whole catalogue (cata.)\n{table}\n")
+        })
+        .collect()
+}
+
+fn of_dataset(experiment: &Experiment, rows: &[&MetricRow]) -> Table {
+    let protocols: BTreeSet<(&str, &str)> = rows
+        .iter()
+        .map(|row| (row.split.as_str(), row.pool.as_str()))
+        .collect();
+    let embedders: BTreeSet<&str> = rows.iter().map(|row| row.embedder.as_str()).collect();
+    let mut columns = vec![Column::Text, Column::Text];
+    columns.extend(protocols.iter().map(|_| Column::Number));
+    let mut table = Table::with_columns(columns);
+    table.heading(
+        ["", ""]
+            .into_iter()
+            .chain(protocols.iter().map(|(split, _)| *split)),
+    );
+    let pools = protocols.iter().map(|(_, pool)| match *pool {
+        "candidates" => "cand.",
+        "catalogue" => "cata.",
+        other => other,
+    });
+    table.heading(["router", "embedder"].into_iter().chain(pools));
+    for router in &experiment.routers {
+        for embedder in &embedders {
+            let values: Vec<Option<f64>> = protocols
+                .iter()
+                .map(|&(split, pool)| {
+                    rows.iter()
+                        .find(|row| {
+                            row.router == router.label
+                                && row.embedder == *embedder
+                                && row.split == split
+                                && row.pool == pool
+                        })
+                        .map(|row| row.value.get())
+                })
+                .collect();
+            if values.iter().all(Option::is_none) {
+                continue;
+            }
+            let numbers = values.into_iter().map(|value| match value {
+                Some(value) => format!("{value:.3}"),
+                None => "–".to_owned(),
+            });
+            let labels = [router.label.clone(), (*embedder).to_owned()];
+            table.row(labels.into_iter().chain(numbers));
+        }
+    }
+    table
+}

@@ -1,0 +1,120 @@
+//! The first things that a newcomer tries.
+
+use crate::common::{Place, experiment};
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    let place = Place::empty();
+    for command in ["", "reproduce", "run", "route", "fetch", "distill"] {
+        let arguments = [command, "--help"];
+        let arguments = arguments.iter().filter(|argument| !argument.is_empty());
+        let arguments: Vec<&str> = arguments.copied().collect();
+        let told = place.bare_command(&arguments).output().unwrap();
+        assert!(told.status.success());
+        let help = String::from_utf8(told.stdout).unwrap();
+        let (_, examples) = help.split_once("Examples:\n").expect(command);
+        assert!(
+            examples.contains(&format!("cargo xtask {command}")),
+            "{help}"
+        );
+        for line in help.lines() {
+            assert!(line.chars().count() <= 100, "too wide: {line}");
+        }
+    }
+}
+
+#[test]
+fn clear_requests_are_routed_to_their_tool() {
+    let place = Place::empty();
+    for (text, tool) in [
+        (
+            "will I need an umbrella in Leeds tomorrow?",
+            "forecast_days",
+        ),
+        ("turn the living room lights off", "control_lights"),
+        ("what is 200 euros in yen", "fx_convert"),
+    ] {
+        let told = place.succeed(&["route", text]);
+        let best = told.stdout.lines().nth(2).unwrap_or_default();
+        assert!(best.contains(&format!(" {tool} ")), "{told}");
+    }
+}
+
+#[test]
+fn route_shows_as_many_tools_as_asked_for() {
+    let place = Place::empty();
+    for (k, shown) in [("1", 1), ("7", 7), ("1000", 98)] {
+        let told = place.succeed(&["route", "-k", k, "book a flight"]);
+        assert_eq!(told.stdout.lines().count(), 2 + shown, "{told}");
+    }
+}
+
+#[test]
+fn route_ranks_the_tools_of_a_folder_too() {
+    let place = Place::empty();
+    let long = "très ".repeat(60);
+    place.write(
+        "mine/corpus.jsonl",
+        format!(
+            "{{\"_id\": \"weather\", \"text\": \"Rain or\\nshine ☂. {long}\"}}\n\
+             {{\"_id\": \"{}\", \"text\": \"Prices of shares.\"}}\n",
+            "stocks-".repeat(20)
+        ),
+    );
+    place.write(
+        "mine/queries.jsonl",
+        "{\"_id\": \"1\", \"text\": \"umbrella?\"}\n",
+    );
+    place.write(
+        "mine/qrels/test.tsv",
+        "query-id\tcorpus-id\tscore\n1\tweather\t1\n",
+    );
+    let told = place.succeed(&["route", "--dataset", "beir:mine", "will it rain?"]);
+    let lines: Vec<&str> = told.stdout.lines().collect();
+    assert_eq!(lines.len(), 4, "{told}");
+    assert!(
+        lines[2].contains("weather") && lines[2].contains("Rain or shine ☂."),
+        "{told}"
+    );
+    assert_narrow(&told.stdout);
+}
+
+#[test]
+fn tables_are_narrow_and_their_numbers_whole() {
+    let label = "oats-s1-with-a-label-that-goes-on-and-on-and-on-to-tell-all-its-settings";
+    let toml = experiment(r#"["builtin"]"#, r#"["static"]"#)
+        .replace(r#"["query"]"#, r#"["instance", "query", "tool"]"#)
+        .replace(
+            r#""bm25""#,
+            &format!(r#"{{ kind = "oats-s1", label = "{label}" }}"#),
+        );
+    let place = Place::with_experiment(&toml);
+    let told = place.succeed(&["run", "trial.toml", "--out", "out"]);
+    assert_narrow(&told.stdout);
+    let row = told
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("oats-s1-with-a-label"))
+        .unwrap_or_else(|| panic!("{told}"));
+    let numbers: Vec<f64> = row
+        .split_whitespace()
+        .filter(|cell| cell.starts_with("0.") && cell.len() == 5)
+        .map(|cell| cell.parse().unwrap())
+        .collect();
+    assert_eq!(numbers.len(), 6, "three splits by two pools: {told}");
+}
+
+#[test]
+fn a_log_file_is_not_cluttered() {
+    let place = Place::with_experiment(&experiment(r#"["builtin"]"#, r#"["static"]"#));
+    let told = place.succeed(&["run", "trial.toml", "--out", "out"]);
+    assert!(!told.stderr.contains(['\r', '\u{1b}']), "{told}");
+    assert!(told.stderr.lines().count() < 5, "{told}");
+}
+
+#[track_caller]
+fn assert_narrow(text: &str) {
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "too wide: {line}");
+    }
+}

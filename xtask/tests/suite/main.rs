@@ -1,0 +1,12 @@
+//! The built command, run as a user runs it: arguments and files in; text, files and an exit code out.
+
+#![allow(clippy::unwrap_used)] // clippy.toml allows it in test functions, not in their helpers
+
+mod bad_input;
+mod common;
+mod fetch;
+mod figures;
+mod help_and_route;
+mod model;
+mod not_at_hand;
+mod reproduce;
