@@ -64,7 +64,8 @@ fn main() -> ExitCode {
     match ended {
         Ok(Ending::Fine) => ExitCode::SUCCESS,
         Ok(Ending::Contradicted) => ExitCode::from(1),
-        Err(error) if reader_has_gone(&error) => ExitCode::SUCCESS,
+        // What a shell reports of programs that the signal SIGPIPE ended.
+        Err(error) if reader_has_gone(&error) => ExitCode::from(141),
         Err(error) => {
             eprintln!("error: {}", one_line(&error));
             ExitCode::from(2)

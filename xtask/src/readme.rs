@@ -161,43 +161,50 @@ impl Results {
         table
     }
 
-    /// What S1 adds to SE.
+    /// What S1 adds to SE, where it tells something also for the test queries that stand in training
+    /// and for those that do not.
     fn gains(&self) -> String {
-        let mut table = header("Gain in NDCG@5", "");
+        let mut table = header("Gain in NDCG@5", "test queries");
         for (title, dataset, embedder) in LINES {
-            let labels = |router| Labels {
-                dataset,
-                subset: "all",
-                embedder,
-                router,
-                metric: "ndcg@5",
-            };
-            let cited = self.cited(&labels("oats-s1"));
-            let cited = cited
-                .zip(self.cited(&labels("dense")))
-                .map(|(s1, se)| s1 - se);
-            let measured = PROTOCOLS.map(|(split, pool)| {
-                let row = self.tests.iter().find(|row| {
-                    row.dataset == dataset
-                        && row.split == split
-                        && row.pool == pool
-                        && row.subset == "all"
-                        && row.embedder == embedder
-                        && row.router == "oats-s1"
-                        && row.baseline == "dense"
-                        && row.seed == SEEDS
-                        && row.metric == "ndcg@5"
-                })?;
-                Some(format!(
-                    "{:+.3} [{:+.3}, {:+.3}]",
-                    row.difference.get(),
-                    row.ci_low.get(),
-                    row.ci_high.get()
-                ))
-            });
-            let title = self.marked(title, dataset, embedder);
-            let cited = cited.map_or(String::new(), |gain| format!("{gain:+.3}"));
-            table += &cells(&title, "S1 − SE", cited, measured);
+            let mut title = self.marked(title, dataset, embedder);
+            for (subset, name) in [
+                ("all", "all"),
+                ("seen-in-training", "in training too"),
+                ("not-in-training", "not in training"),
+            ] {
+                let measured = PROTOCOLS.map(|(split, pool)| {
+                    let row = self.tests.iter().find(|row| {
+                        row.dataset == dataset
+                            && row.split == split
+                            && row.pool == pool
+                            && row.subset == subset
+                            && row.embedder == embedder
+                            && row.router == "oats-s1"
+                            && row.baseline == "dense"
+                            && row.seed == SEEDS
+                            && row.metric == "ndcg@5"
+                    })?;
+                    let [gain, low, high] =
+                        [row.difference, row.ci_low, row.ci_high].map(Number::get);
+                    Some(format!("{gain:+.3} [{low:+.3}, {high:+.3}]"))
+                });
+                if subset != "all" && measured.iter().all(Option::is_none) {
+                    continue;
+                }
+                let cited = |router| {
+                    self.cited(&Labels {
+                        dataset,
+                        subset,
+                        embedder,
+                        router,
+                        metric: "ndcg@5",
+                    })
+                };
+                let cited = cited("oats-s1").zip(cited("dense"));
+                let cited = cited.map_or(String::new(), |(s1, se)| format!("{:+.3}", s1 - se));
+                table += &cells(&title, name, cited, measured);
+                title.clear();
+            }
         }
         table
     }
@@ -303,7 +310,7 @@ fn line(title: &str, name: &str, cited: Option<f64>, measured: [Option<String>; 
 }
 
 fn cells(title: &str, name: &str, cited: String, measured: [Option<String>; 3]) -> String {
-    let measured = measured.map(|cell| cell.unwrap_or("not measured".to_owned()));
+    let measured = measured.map(|cell| cell.unwrap_or("–".to_owned()));
     format!(
         "| {title} | {name} | {cited} | {} |\n",
         measured.join(" | ")

@@ -71,9 +71,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the data set is merely not at hand; every other error is bad input.
+    /// Whether the data set is merely not at hand; every other error is bad input. A download that
+    /// came whole but is not the pinned file counts as bad: someone serves other data.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Error::Unavailable { .. })
+        match self {
+            Error::Unavailable { failure, .. } => {
+                !matches!(**failure, FetchFailure::WrongChecksum { .. })
+            }
+            _ => false,
+        }
     }
 }
 

@@ -67,8 +67,6 @@ pub struct Split {
 /// How much of the test stands in training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Leakage {
-    /// Different texts in the whole benchmark, [normalised](normalise).
-    pub distinct_queries: usize,
     /// Test queries, repetitions counted.
     pub test_queries: usize,
     /// Those of them whose text also stands in training.
@@ -149,21 +147,21 @@ impl Split {
         (fit, validation)
     }
 
+    /// For every test query, whether its [normalised](normalise) text also stands in training.
+    pub fn seen_in_training(&self, benchmark: &Benchmark) -> Vec<bool> {
+        let text = |&query: &usize| normalise(&benchmark.queries()[query].text);
+        let trained: HashSet<String> = self.train.iter().map(text).collect();
+        self.test
+            .iter()
+            .map(|query| trained.contains(&text(query)))
+            .collect()
+    }
+
     /// Counts the test queries whose text also stands in training.
     pub fn leakage(&self, benchmark: &Benchmark) -> Leakage {
-        let texts: Vec<String> = benchmark
-            .queries()
-            .iter()
-            .map(|query| normalise(&query.text))
-            .collect();
-        let distinct: HashSet<&String> = texts.iter().collect();
-        let trained: HashSet<&String> = self.train.iter().map(|&query| &texts[query]).collect();
-        let leaked = self.test.iter();
-        let leaked = leaked
-            .filter(|&&query| trained.contains(&texts[query]))
-            .count();
+        let seen = self.seen_in_training(benchmark);
+        let leaked = seen.iter().filter(|&&seen| seen).count();
         Leakage {
-            distinct_queries: distinct.len(),
             test_queries: self.test.len(),
             test_queries_in_training: leaked,
             share: leaked as f64 / self.test.len().max(1) as f64,

@@ -71,6 +71,25 @@ impl Default for DistillOptions {
     }
 }
 
+impl DistillOptions {
+    /// Checks what can be checked without a teacher.
+    ///
+    /// # Errors
+    /// [`Error::Distill`], naming the option.
+    pub fn check(&self) -> Result<()> {
+        if self.dimension == 0 {
+            return Err(Error::Distill(
+                "dimension is 0, it must be at least 1".to_owned(),
+            ));
+        }
+        if !(self.smoothing.is_finite() && self.smoothing > 0.0) {
+            let problem = format!("smoothing is {}, it must be above 0", self.smoothing);
+            return Err(Error::Distill(problem));
+        }
+        Ok(())
+    }
+}
+
 /// Distils `teacher` into the bytes of a table file; [`StaticTable::from_bytes`](crate::StaticTable::from_bytes)
 /// reads them.
 ///
@@ -81,6 +100,7 @@ impl Default for DistillOptions {
 /// [`Error::Distill`] if an option is out of range or the teacher gives vectors that are not finite, and the
 /// teacher's own errors.
 pub fn distill(teacher: &dyn Teacher, options: &DistillOptions) -> Result<Vec<u8>> {
+    options.check()?;
     let (ids, tokens): (Vec<u32>, Vec<&str>) = (0..)
         .zip(teacher.vocabulary())
         .filter(|(_, token)| is_wordpiece(token))
@@ -116,15 +136,13 @@ fn check(vectors: &Array2<f64>, tokens: usize, options: &DistillOptions) -> Resu
         )
     } else if vectors.iter().any(|x| !x.is_finite()) {
         "the teacher gave a vector that is not finite".to_owned()
-    } else if options.dimension == 0 || kept > vectors.ncols() {
+    } else if kept > vectors.ncols() {
         format!(
             "dimension {} and {} removed components do not fit the teacher's {} dimensions",
             options.dimension,
             options.removed_components,
             vectors.ncols()
         )
-    } else if !(options.smoothing.is_finite() && options.smoothing > 0.0) {
-        format!("smoothing is {}, it must be above 0", options.smoothing)
     } else {
         return Ok(());
     };

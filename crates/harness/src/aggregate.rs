@@ -41,16 +41,23 @@ pub(crate) const BOOTSTRAP: Bootstrap = Bootstrap {
     seed: 0,
 };
 
+/// The test queries whose text also stands in training, and the others. Reported where either part
+/// is at least [`LEAST_SHARE`] of the test in every split.
+pub(crate) const SEEN: &str = "seen-in-training";
+pub(crate) const UNSEEN: &str = "not-in-training";
+const LEAST_SHARE: f64 = 0.05;
+
 impl Block<'_> {
     /// The rows of `metrics.csv` and of `tests.csv`.
     pub(crate) fn rows(&self) -> Result<(Vec<MetricRow>, Vec<TestRow>), Error> {
         let clusters = clusters(self.benchmark);
+        let subsets = self.subsets();
         let groups: Vec<Group<'_>> = self
             .pools
             .iter()
             .enumerate()
             .flat_map(|(position, &pool)| {
-                self.subsets().map(move |subset| (position, pool, subset))
+                subsets.iter().map(move |subset| (position, pool, subset))
             })
             .map(|(position, pool, subset)| self.group(&clusters, position, pool, subset))
             .filter(|group| !group.seeds.is_empty())
@@ -63,26 +70,66 @@ impl Block<'_> {
         Ok((metrics.concat(), tests.concat()))
     }
 
-    fn subsets(&self) -> impl Iterator<Item = usize> {
-        let reported = self.experiment.subsets.as_deref();
-        let names = self.benchmark.subsets();
-        (0..names.len())
-            .filter(move |&subset| reported.is_none_or(|list| list.contains(&names[subset])))
-    }
-
-    fn group(&self, clusters: &[usize], position: usize, pool: Pool, subset: usize) -> Group<'_> {
+    /// The benchmark's subsets, and where they tell something, the test queries that stand in
+    /// training and those that do not: what of a gain is memory?
+    fn subsets(&self) -> Vec<Subset<'_>> {
         let queries = self.benchmark.queries();
-        // A seed whose test part has none of the subset's queries is left out.
-        let members: Vec<(usize, Vec<usize>)> = self
+        let names = self.benchmark.subsets().iter().enumerate();
+        let mut subsets: Vec<Subset<'_>> = names
+            .map(|(subset, name)| Subset {
+                name,
+                rows: self.rows_where(|_, _, query| queries[query].subsets.contains(&subset)),
+            })
+            .collect();
+        let seen: Vec<Vec<bool>> = self
             .splits
             .iter()
-            .map(|split| {
-                (0..split.test.len())
-                    .filter(|&row| queries[split.test[row]].subsets.contains(&subset))
-                    .collect()
-            })
+            .map(|split| split.seen_in_training(self.benchmark))
+            .collect();
+        let tells = |seen: &Vec<bool>| {
+            let share = seen.iter().filter(|&&seen| seen).count() as f64 / seen.len() as f64;
+            (LEAST_SHARE..=1.0 - LEAST_SHARE).contains(&share)
+        };
+        if seen.iter().all(tells) {
+            subsets.push(Subset {
+                name: SEEN,
+                rows: self.rows_where(|split, row, _| seen[split][row]),
+            });
+            subsets.push(Subset {
+                name: UNSEEN,
+                rows: self.rows_where(|split, row, _| !seen[split][row]),
+            });
+        }
+        if let Some(reported) = &self.experiment.subsets {
+            subsets.retain(|subset| reported.iter().any(|name| name == subset.name));
+        }
+        subsets
+    }
+
+    /// Per split, the rows of its test part for which `belongs(split, row, query)`.
+    fn rows_where(&self, belongs: impl Fn(usize, usize, usize) -> bool) -> Vec<Vec<usize>> {
+        let rows = |(index, split): (usize, &Split)| {
+            let rows = split.test.iter().enumerate();
+            rows.filter(|&(row, &query)| belongs(index, row, query))
+                .map(|(row, _)| row)
+                .collect()
+        };
+        self.splits.iter().enumerate().map(rows).collect()
+    }
+
+    fn group<'a>(
+        &'a self,
+        clusters: &[usize],
+        position: usize,
+        pool: Pool,
+        subset: &Subset<'a>,
+    ) -> Group<'a> {
+        // A seed whose test part has none of the subset's queries is left out.
+        let members: Vec<(usize, &Vec<usize>)> = subset
+            .rows
+            .iter()
             .enumerate()
-            .filter(|(_, rows): &(usize, Vec<usize>)| !rows.is_empty())
+            .filter(|(_, rows)| !rows.is_empty())
             .collect();
         let strata = |series: &Series| {
             members
@@ -101,7 +148,7 @@ impl Block<'_> {
         Group {
             block: self,
             pool,
-            subset: &self.benchmark.subsets()[subset],
+            subset: subset.name,
             seeds: members.iter().map(|&(seed, _)| self.seeds[seed]).collect(),
             series: self
                 .series
@@ -110,6 +157,12 @@ impl Block<'_> {
                 .collect(),
         }
     }
+}
+
+/// A named part of the test queries: for each split, rows of its test part.
+struct Subset<'a> {
+    name: &'a str,
+    rows: Vec<Vec<usize>>,
 }
 
 /// What one subset's queries scored in one pool: per series a stratum for each seed.

@@ -7,6 +7,7 @@ use oats_embedders::Embedder;
 
 use crate::{
     Error, Experiment, Grid, Observer, Pool, Resources, Skip,
+    aggregate::{SEEN, UNSEEN},
     evaluation::Evaluation,
     journal::Journal,
     manifest::Manifest,
@@ -229,10 +230,11 @@ impl<'a> Plan<'a> {
 
     /// No error: the data set that has the subset may be the one that cannot be had.
     fn note_unknown_subsets(&self, tasks: &[Task<'_>]) {
-        let known = |name| {
-            tasks
-                .iter()
-                .any(|task| task.benchmark.subsets().contains(name))
+        let known = |name: &String| {
+            [SEEN, UNSEEN].contains(&name.as_str())
+                || tasks
+                    .iter()
+                    .any(|task| task.benchmark.subsets().contains(name))
         };
         for name in self.experiment.subsets.iter().flatten() {
             if !known(name) {

@@ -73,11 +73,17 @@ fn thirty_percent_rounded_up_is_the_test() {
 #[test]
 fn instance_split_leaks_and_query_split_does_not() {
     let benchmark = repeated();
-    let instance = Split::new(SplitKind::Instance, &benchmark, 1).leakage(&benchmark);
-    assert_eq!(
-        (instance.distinct_queries, instance.test_queries),
-        (100, 60)
-    );
+    let split = Split::new(SplitKind::Instance, &benchmark, 1);
+    let instance = split.leakage(&benchmark);
+    assert_eq!(instance.test_queries, 60);
+    let text = |&query: &usize| normalise(&benchmark.queries()[query].text);
+    let trained: HashSet<String> = split.train.iter().map(text).collect();
+    let seen: Vec<bool> = split
+        .test
+        .iter()
+        .map(|q| trained.contains(&text(q)))
+        .collect();
+    assert_eq!(split.seen_in_training(&benchmark), seen);
     // Each test query's twin is in training with probability 140 / 199.
     assert!((0.5..0.9).contains(&instance.share), "{}", instance.share);
     assert_eq!(

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs};
 
 use oats_datasets::{Query, Split, SplitKind};
-use oats_harness::{Experiment, RunOptions, run};
+use oats_harness::{Experiment, RunOptions, rows::MetricRow, run};
 
 use crate::laboratory::{Laboratory, Notes, toml};
 
@@ -117,4 +117,46 @@ fn only_test_queries_are_ranked() {
         tools.values().all(|&count| count == 8),
         "the whole catalogue, each time"
     );
+}
+
+#[test]
+fn a_leaking_test_is_parted_into_what_training_has_seen_and_the_rest() {
+    let laboratory = Laboratory::new();
+    let tools = [
+        ("weather", "rain and sun"),
+        ("stocks", "prices"),
+        ("music", "songs"),
+    ];
+    let queries: Vec<(String, String, &str)> = (0..90)
+        .map(|number| {
+            let mark = if number % 2 == 0 { "?" } else { "!" };
+            let text = format!("request number {}{mark}", number / 2);
+            (number.to_string(), text, tools[number / 2 % 3].0)
+        })
+        .collect();
+    let queries: Vec<(&str, &str, &str)> = queries
+        .iter()
+        .map(|(id, text, tool)| (id.as_str(), text.as_str(), *tool))
+        .collect();
+    let set = laboratory.write_beir("set", &tools, &queries);
+    let toml = toml(&[&set], "[0]").replace("[\"query\"]", "[\"instance\", \"query\"]");
+    let outcome = laboratory.run(&toml);
+    let row = |split: &str, subset: &str| {
+        outcome.metrics().into_iter().find(|row| {
+            row.split == split
+                && row.subset == subset
+                && row.router == "dense"
+                && row.seed == "0"
+                && row.metric == "ndcg@5"
+        })
+    };
+    let [all, seen, unseen] = ["all", "seen-in-training", "not-in-training"]
+        .map(|subset| row("instance", subset).expect(subset));
+    let benchmark = laboratory.load(&set);
+    let leakage = Split::new(SplitKind::Instance, &benchmark, 0).leakage(&benchmark);
+    assert_eq!(seen.n, leakage.test_queries_in_training);
+    assert_eq!(seen.n + unseen.n, all.n);
+    let sum = |row: &MetricRow| row.value.get() * row.n as f64;
+    assert!((sum(&seen) + sum(&unseen) - sum(&all)).abs() < 1e-4);
+    assert!(row("query", "all").is_some() && row("query", "seen-in-training").is_none());
 }
