@@ -35,7 +35,7 @@ use linfa_linalg::eigh::{EigSort, Eigh};
 use ndarray::{Array1, Array2, Axis, Slice};
 
 use crate::error::{Error, Result};
-use crate::static_table::{self, Description, UNKNOWN};
+use crate::static_table::{self, Description, UNKNOWN, VERSION};
 
 /// A sentence encoder that shows its vocabulary; see [`Candle`](crate::minilm::Candle).
 pub trait Teacher {
@@ -117,7 +117,13 @@ pub fn distill(teacher: &dyn Teacher, options: &DistillOptions) -> Result<Vec<u8
     {
         row *= weight;
     }
-    let description = Description::new(teacher.sha256(), options);
+    let description = Description {
+        version: VERSION,
+        teacher_sha256: teacher.sha256().to_owned(),
+        dimension: options.dimension,
+        removed_components: options.removed_components,
+        smoothing: options.smoothing,
+    };
     static_table::to_bytes(&tokens, &vectors, &description)
 }
 

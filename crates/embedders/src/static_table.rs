@@ -36,7 +36,7 @@ const BUILTIN: &[u8] = include_bytes!("../static/table.safetensors");
 const NAME: &str = "static";
 const BACKEND: &str = concat!("oats-embedders ", env!("CARGO_PKG_VERSION"), " token table");
 const METADATA: &str = "oats-static-table";
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// Where a table comes from, kept in its file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,18 +51,6 @@ pub struct Description {
     pub removed_components: usize,
     /// `a` of the frequency weight a / (a + p).
     pub smoothing: f64,
-}
-
-impl Description {
-    pub(crate) fn new(teacher_sha256: &str, options: &crate::distill::DistillOptions) -> Self {
-        Self {
-            version: VERSION,
-            teacher_sha256: teacher_sha256.to_owned(),
-            dimension: options.dimension,
-            removed_components: options.removed_components,
-            smoothing: options.smoothing,
-        }
-    }
 }
 
 /// The `static` embedder.

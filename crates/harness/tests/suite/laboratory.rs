@@ -51,6 +51,18 @@ impl Laboratory {
         )
     }
 
+    /// Runs into `out` and writes the rankings too.
+    pub(crate) fn run_with_trec(&self, toml: &str, out: &str) -> RunSummary {
+        let experiment = Experiment::parse(toml, "t.toml").unwrap();
+        let options = RunOptions {
+            out: self.path(out),
+            trec: true,
+            ..self.options()
+        };
+        let notes = Notes::default();
+        run(&experiment, &self.resources(), &options, &notes).unwrap()
+    }
+
     pub(crate) fn options(&self) -> RunOptions {
         RunOptions {
             out: self.path("out"),

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, fs};
 
 use oats_datasets::{Query, Split, SplitKind};
-use oats_harness::{Experiment, RunOptions, rows::MetricRow, run};
+use oats_harness::rows::MetricRow;
 
-use crate::laboratory::{Laboratory, Notes, toml};
+use crate::laboratory::{Laboratory, toml};
 
 /// Runs on the first tools of `builtin` with the right tools of `changed` queries handed on from
 /// one to the next. Returns S1's rankings and the judgements.
@@ -37,22 +37,10 @@ fn rankings(
     let dataset = laboratory.write_beir(&format!("{name}/set"), &corpus, &queries);
 
     let toml = toml(&[&dataset], "[0]").replace("\"query\"", &format!("\"{kind}\""));
-    let experiment = Experiment::parse(&toml, "t.toml").unwrap();
-    let options = RunOptions {
-        out: laboratory.path(name).join("out"),
-        trec: true,
-        ..laboratory.options()
-    };
-    run(
-        &experiment,
-        &laboratory.resources(),
-        &options,
-        &Notes::default(),
-    )
-    .unwrap();
-    let cell = options
-        .out
-        .join(format!("t/trec/beir:set/{kind}/oats-s1-static-0"));
+    let summary = laboratory.run_with_trec(&toml, &format!("{name}/out"));
+    let cell = summary
+        .folder
+        .join(format!("trec/beir:set/{kind}/oats-s1-static-0"));
     ["catalogue.run", "qrels"].map(|file| fs::read_to_string(cell.join(file)).unwrap())
 }
 

@@ -2,28 +2,12 @@
 
 use std::{collections::HashMap, fs::File, io::BufReader, path::Path};
 
-use oats_harness::{Experiment, RunOptions, RunSummary, run};
 use oats_metrics::{
     Metric,
     trec::{Judgements, Ranking, read_qrels, read_run},
 };
 
-use crate::laboratory::{Laboratory, Notes, read, toml};
-
-fn run_with_trec(laboratory: &Laboratory, toml: &str) -> RunSummary {
-    let experiment = Experiment::parse(toml, "t.toml").unwrap();
-    let options = RunOptions {
-        trec: true,
-        ..laboratory.options()
-    };
-    run(
-        &experiment,
-        &laboratory.resources(),
-        &options,
-        &Notes::default(),
-    )
-    .unwrap()
-}
+use crate::laboratory::{Laboratory, read, toml};
 
 fn files(cell: &Path, pool: &str) -> (Vec<Ranking>, Vec<Judgements>) {
     let open = |file: &str| BufReader::new(File::open(cell.join(file)).unwrap());
@@ -60,7 +44,7 @@ fn the_files_are_worth_what_the_table_says() {
     let laboratory = Laboratory::new();
     let toml =
         toml(&["builtin"], "[2]").replace("[\"catalogue\"]", "[\"candidates\", \"catalogue\"]");
-    let folder = run_with_trec(&laboratory, &toml).folder;
+    let folder = laboratory.run_with_trec(&toml, "out").folder;
     let rows: Vec<oats_harness::rows::MetricRow> = read(&folder.join("metrics.csv"));
     let rows = rows
         .iter()
@@ -92,7 +76,9 @@ fn names_that_trec_cannot_hold_become_numbers() {
             ("query 3", "umbrella today", "the weather"),
         ],
     );
-    let folder = run_with_trec(&laboratory, &toml(&[&dataset], "[0]")).folder;
+    let folder = laboratory
+        .run_with_trec(&toml(&[&dataset], "[0]"), "out")
+        .folder;
     let (run, qrels) = files(
         &folder.join("trec/beir:set/query/dense-static-0"),
         "catalogue",
