@@ -9,26 +9,27 @@ use crate::table::{
     Table,
 };
 
-/// Most differences that are listed for an experiment; all are counted.
+/// Most differences that are listed for a result file; all are counted.
 const SHOWN: usize = 10;
 
 /// What the experiments' verdicts come to.
 #[derive(Default)]
 pub(crate) struct Closing {
+    /// By result file.
     verdicts: Vec<(String, Verdict)>,
     /// How many committed rows were not compared, by the reason; 0 where none were committed.
     not_compared: BTreeMap<String, usize>,
 }
 
 impl Closing {
-    pub(crate) fn add(&mut self, experiment: &str, verdict: Verdict, skipped: &[Skip]) {
+    pub(crate) fn add(&mut self, file: String, verdict: Verdict, skipped: &[Skip]) {
         for skip in skipped {
             self.not_compared.entry(skip.reason.clone()).or_default();
         }
         for (reason, count) in &verdict.not_compared {
             *self.not_compared.entry(reason.clone()).or_default() += count;
         }
-        self.verdicts.push((experiment.to_owned(), verdict));
+        self.verdicts.push((file, verdict));
     }
 
     /// Whether no row contradicts a committed one.
@@ -47,14 +48,14 @@ impl Closing {
 
     fn table(&self) -> Table {
         let columns = [
-            ("experiment", Text),
+            ("rows", Text),
             ("agree", Number),
             ("differ", Number),
             ("new", Number),
             ("not compared", Number),
         ];
         let mut table = Table::new(columns);
-        for (experiment, verdict) in &self.verdicts {
+        for (file, verdict) in &self.verdicts {
             let counts = [
                 verdict.agree,
                 verdict.differ.len(),
@@ -62,7 +63,7 @@ impl Closing {
                 verdict.not_compared.values().sum(),
             ];
             let counts = counts.iter().map(usize::to_string);
-            table.row([experiment.clone()].into_iter().chain(counts));
+            table.row([file.clone()].into_iter().chain(counts));
         }
         table
     }

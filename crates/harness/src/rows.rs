@@ -13,8 +13,17 @@ pub(crate) const NO_EMBEDDER: &str = "none";
 pub trait Row: Serialize + DeserializeOwned + Clone {
     /// The columns, in order.
     const COLUMNS: &'static [&'static str];
-    /// The labels that say what the row's numbers are of; unique within a file.
+    /// The labels that say what the row's numbers are of, in the order of the first columns; unique
+    /// within a file.
     fn key(&self) -> Vec<&str>;
+    /// The numbers that two runs must agree on, with their columns.
+    fn numbers(&self) -> Vec<(&'static str, f64)>;
+
+    /// The label in a column, if there is one of that name.
+    fn label(&self, column: &str) -> Option<&str> {
+        let position = Self::COLUMNS.iter().position(|&name| name == column)?;
+        self.key().get(position).copied()
+    }
 }
 
 /// A row of `metrics.csv`: a metric's mean over test queries, with its 95 % bootstrap interval.
@@ -117,6 +126,15 @@ impl Row for MetricRow {
             &self.metric,
         ]
     }
+
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        vec![
+            ("value", self.value.get()),
+            ("ci_low", self.ci_low.get()),
+            ("ci_high", self.ci_high.get()),
+            ("n", self.n as f64),
+        ]
+    }
 }
 
 impl Row for TestRow {
@@ -150,6 +168,16 @@ impl Row for TestRow {
             &self.baseline,
             &self.seed,
             &self.metric,
+        ]
+    }
+
+    /// Without the p-value, which moves in steps of two replicates.
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        vec![
+            ("difference", self.difference.get()),
+            ("ci_low", self.ci_low.get()),
+            ("ci_high", self.ci_high.get()),
+            ("n", self.n as f64),
         ]
     }
 }

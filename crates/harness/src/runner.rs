@@ -11,7 +11,7 @@ use crate::{
     evaluation::Evaluation,
     journal::Journal,
     manifest::Manifest,
-    rows::{MetricRow, Row, write_rows},
+    rows::{MetricRow, Row, TestRow, write_rows},
 };
 
 /// How an experiment is run.
@@ -34,6 +34,8 @@ pub struct RunSummary {
     pub folder: PathBuf,
     /// The rows of `metrics.csv`, sorted by key.
     pub metrics: Vec<MetricRow>,
+    /// The rows of `tests.csv`.
+    pub tests: Vec<TestRow>,
     /// What they were made from.
     pub manifest: Manifest,
     /// What was left out.
@@ -105,6 +107,7 @@ pub fn run(
     Ok(RunSummary {
         folder,
         metrics,
+        tests,
         manifest,
         skipped: plan.skipped,
     })

@@ -1,6 +1,6 @@
 //! What a run left out.
 
-use crate::rows::MetricRow;
+use crate::rows::Row;
 
 /// Rows that were not made: those with all of the given labels.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,12 +17,13 @@ pub struct Skip {
 
 impl Skip {
     /// Whether it explains why `row` was not made.
-    pub fn covers(&self, row: &MetricRow) -> bool {
-        let covers = |skipped: &Option<String>, label: &str| {
-            skipped.as_deref().is_none_or(|skipped| skipped == label)
-        };
-        covers(&self.dataset, &row.dataset)
-            && covers(&self.embedder, &row.embedder)
-            && covers(&self.pool, &row.pool)
+    pub fn covers<R: Row>(&self, row: &R) -> bool {
+        [
+            ("dataset", &self.dataset),
+            ("embedder", &self.embedder),
+            ("pool", &self.pool),
+        ]
+        .into_iter()
+        .all(|(column, skipped)| skipped.is_none() || skipped.as_deref() == row.label(column))
     }
 }

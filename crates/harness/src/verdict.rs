@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::{
     Skip,
-    rows::{MetricRow, Number, Row},
+    rows::{Number, Row},
 };
 
 /// Numbers of two machines agree within this; on one machine they are bit-identical.
 pub const TOLERANCE: f64 = 1e-3;
 
-/// A run's `metrics.csv` held against the committed one, row by row.
+/// A run's result file held against the committed one, row by row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verdict {
-    /// Rows whose numbers (value, interval, n) all agree within [`TOLERANCE`].
+    /// Rows whose numbers all agree within [`TOLERANCE`].
     pub agree: usize,
     /// Rows with a number that does not, the largest difference first.
     pub differ: Vec<Difference>,
@@ -38,14 +38,14 @@ pub struct Difference {
 
 impl Verdict {
     /// Compares. `skipped` explains what was not run, `other_data` what was run on other data.
-    pub fn new(
-        committed: &[MetricRow],
-        measured: &[MetricRow],
+    pub fn new<R: Row>(
+        committed: &[R],
+        measured: &[R],
         skipped: &[Skip],
         other_data: &[Skip],
     ) -> Self {
         let mut verdict = Self::default();
-        let mut unmatched: HashMap<Vec<&str>, &MetricRow> =
+        let mut unmatched: HashMap<Vec<&str>, &R> =
             measured.iter().map(|row| (row.key(), row)).collect();
         for row in committed {
             let again = unmatched.remove(&row.key());
@@ -79,31 +79,19 @@ impl Verdict {
 }
 
 impl Difference {
-    fn worst(committed: &MetricRow, measured: &MetricRow) -> Option<Self> {
-        let numbers = |row: &MetricRow| {
-            [
-                ("value", row.value.get()),
-                ("ci_low", row.ci_low.get()),
-                ("ci_high", row.ci_high.get()),
-                ("n", row.n as f64),
-            ]
-        };
-        numbers(committed)
+    fn worst<R: Row>(committed: &R, measured: &R) -> Option<Self> {
+        committed
+            .numbers()
             .into_iter()
-            .zip(numbers(measured))
+            .zip(measured.numbers())
             .map(|((column, committed_number), (_, measured))| Self {
                 labels: committed.key().join(" "),
                 column,
                 committed: committed_number,
                 measured,
             })
-            .reduce(|worst, next| {
-                if next.size() > worst.size() {
-                    next
-                } else {
-                    worst
-                }
-            })
+            .rev() // of equal ones the first is taken: the value before its interval
+            .max_by(|a, b| a.size().total_cmp(&b.size()))
     }
 
     /// At six decimals, so that 0.501 is within 0.001 of 0.5.

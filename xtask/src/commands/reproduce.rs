@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use oats_harness::{
-    Experiment, Manifest, RunSummary, Verdict, bless,
+    Experiment, Manifest, RunSummary, Skip, Verdict, bless,
     rows::{MetricRow, TestRow, read_rows},
 };
 
@@ -79,10 +79,17 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             writeln!(stdout, "figure: {}", figure.display())?;
         }
         writeln!(stdout)?;
+        let other_data = committed.other_data(&summary);
+        let skipped = &summary.skipped;
         closing.add(
-            &experiment.name,
-            committed.verdict(&summary),
-            &summary.skipped,
+            format!("{}, metrics", experiment.name),
+            Verdict::new(&committed.metrics, &summary.metrics, skipped, &other_data),
+            skipped,
+        );
+        closing.add(
+            format!("{}, tests", experiment.name),
+            Verdict::new(&committed.tests, &summary.tests, skipped, &other_data),
+            skipped,
         );
         if !summary.metrics.is_empty() {
             ran.push(&experiment.name);
@@ -112,30 +119,24 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
 /// An experiment's committed results.
 struct Committed {
     metrics: Vec<MetricRow>,
+    tests: Vec<TestRow>,
     manifest: Option<Manifest>,
 }
 
 impl Committed {
     fn read(folder: &Path) -> Result<Self> {
-        // Nothing is compared with the tests, but a bad file would stop `--bless` half way.
-        read_rows::<TestRow>(&folder.join("tests.csv"))?;
         Ok(Self {
             metrics: read_rows(&folder.join("metrics.csv"))?,
+            tests: read_rows(&folder.join("tests.csv"))?,
             manifest: Manifest::read(&folder.join("manifest.json"))?,
         })
     }
 
-    fn verdict(&self, summary: &RunSummary) -> Verdict {
-        let other_data = match &self.manifest {
+    fn other_data(&self, summary: &RunSummary) -> Vec<Skip> {
+        match &self.manifest {
             Some(manifest) => manifest.other_data(&summary.manifest),
             None => Vec::new(),
-        };
-        Verdict::new(
-            &self.metrics,
-            &summary.metrics,
-            &summary.skipped,
-            &other_data,
-        )
+        }
     }
 }
 

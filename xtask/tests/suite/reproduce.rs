@@ -125,7 +125,8 @@ fn the_verdict_confirms_or_contradicts() {
     let place = Place::workspace();
     place.succeed(&[&MAIN[..], &["--bless"]].concat());
     let told = place.succeed(&MAIN);
-    let rows = place.read("results/main/metrics.csv").lines().count() - 1;
+    let lines = |file: &str| place.read(&format!("results/main/{file}")).lines().count() - 1;
+    let rows = lines("metrics.csv") + lines("tests.csv");
     let last = told.stdout.lines().last().unwrap_or_default();
     assert!(
         last.starts_with("Confirmed") && last.contains(&format!(" {rows} ")),
@@ -158,6 +159,20 @@ fn the_verdict_confirms_or_contradicts() {
         last.starts_with(&format!("Contradicted: 1 of {rows} ")),
         "{told}"
     );
+
+    // A difference between routers counts too.
+    place.write("results/main/metrics.csv", csv);
+    let tests = place.read("results/main/tests.csv");
+    let row = "main,builtin,query,candidates,all,static,oats-s1,dense,mean-of-1,ndcg@5,";
+    let line = tests.lines().find(|line| line.starts_with(row)).unwrap();
+    place.edit(
+        "results/main/tests.csv",
+        &line[..row.len() + 2],
+        &format!("{row}-0"),
+    );
+    let told = place.run(&MAIN);
+    assert_eq!(told.code, Some(1), "{told}");
+    told.assert_says(&["differs: ", "oats-s1 dense mean-of-1 ndcg@5 difference"]);
 }
 
 #[test]
