@@ -48,7 +48,7 @@ pub(super) fn draw(rows: &[MetricRow]) -> Result<Option<String>> {
     );
     let svg = style::svg(size, |canvas| {
         let intervals = format!(
-            "Mean over {}; bars: 95 % bootstrap intervals over distinct test queries.",
+            "Mean over {}; bars: 95 % bootstrap intervals over distinct test queries. No mark: not run.",
             seeds(rows[0])
         );
         style::heading(canvas, "NDCG@5 by router", &[intervals])?;
@@ -132,18 +132,12 @@ fn draw_panel(
     let mut chart = ChartBuilder::on(panel)
         .x_label_area_size(40)
         .build_cartesian_2d(0.0..1.0, 0.0..series.len() as f64)?;
-    chart
-        .configure_mesh()
+    style::axes(&mut chart.configure_mesh())
         .disable_y_mesh()
         .disable_y_axis()
         .x_labels(6)
         .x_label_formatter(&|x| format!("{x:.1}"))
         .x_desc(format!("NDCG@5: {title}"))
-        .axis_desc_style(style::text(14, style::INK))
-        .label_style(style::text(12, style::FAINT))
-        .bold_line_style(style::GRID)
-        .light_line_style(TRANSPARENT)
-        .axis_style(style::GRID)
         .draw()?;
     for row in rows {
         let Some(index) = series

@@ -76,19 +76,13 @@ fn draw_panel(panel: &Canvas<'_>, title: &str, rows: &[(usize, &MetricRow)]) -> 
         .x_label_area_size(44)
         .y_label_area_size(58)
         .build_cartesian_2d(0.0..most, floor..1.0)?;
-    chart
-        .configure_mesh()
+    style::axes(&mut chart.configure_mesh())
         .disable_x_mesh()
         .x_labels(most as usize + 1)
         .x_label_formatter(&|x| format!("{x:.0}"))
         .y_label_formatter(&|y| format!("{y:.2}"))
         .x_desc(format!("rounds N: {title}"))
         .y_desc("NDCG@5")
-        .axis_desc_style(style::text(14, style::INK))
-        .label_style(style::text(12, style::FAINT))
-        .bold_line_style(style::GRID)
-        .light_line_style(TRANSPARENT)
-        .axis_style(style::GRID)
         .draw()?;
     let colour = style::colour("oats-s1");
     for pool in POOLS {

@@ -3,11 +3,19 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use plotters::{coord::Shift, prelude::*, style::register_font};
+use plotters::{
+    chart::MeshStyle,
+    coord::{Shift, types::RangedCoordf64},
+    prelude::*,
+    style::register_font,
+};
 use resvg::{tiny_skia, usvg};
 
 /// What figures are drawn on, in pixels.
 pub(super) type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// Axes and grid of a chart of numbers by numbers.
+type Mesh<'a, 'b, 'c> = MeshStyle<'a, 'b, RangedCoordf64, RangedCoordf64, SVGBackend<'c>>;
 
 pub(super) const INK: RGBColor = RGBColor(34, 34, 34);
 pub(super) const FAINT: RGBColor = RGBColor(110, 110, 110);
@@ -46,6 +54,15 @@ pub(super) fn heading(canvas: &Canvas<'_>, title: &str, lines: &[String]) -> Res
         canvas.draw(&Text::new(words.as_str(), at, text(14, FAINT)))?;
     }
     Ok(())
+}
+
+/// The look of axes and grid that all figures share.
+pub(super) fn axes<'m, 'a, 'b, 'c>(mesh: &'m mut Mesh<'a, 'b, 'c>) -> &'m mut Mesh<'a, 'b, 'c> {
+    mesh.axis_desc_style(text(14, INK))
+        .label_style(text(12, FAINT))
+        .bold_line_style(GRID)
+        .light_line_style(TRANSPARENT)
+        .axis_style(GRID)
 }
 
 /// Draws on a white canvas of the given size in pixels and returns the SVG.
