@@ -16,15 +16,24 @@ pub struct Tool {
     pub name: String,
     /// What the tool says of itself; may be empty (224 of StableToolBench's APIs have none).
     pub description: String,
+    /// What stands for the tool wherever text is read; never blank. `name: description` unless the
+    /// data set says otherwise.
+    pub text: String,
 }
 
 impl Tool {
-    /// The text that stands for the tool wherever text is read: `name: description`.
-    pub fn text(&self) -> String {
-        if self.description.is_empty() {
-            self.name.clone()
+    /// A tool whose text is `name: description`, or the name alone where there is no description.
+    pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
+        let (name, description) = (name.into(), description.into());
+        let text = if description.is_empty() {
+            name.clone()
         } else {
-            format!("{}: {}", self.name, self.description)
+            format!("{name}: {description}")
+        };
+        Self {
+            name,
+            description,
+            text,
         }
     }
 }
@@ -60,8 +69,8 @@ impl Benchmark {
     /// Checks that the parts fit each other and puts them together.
     ///
     /// # Errors
-    /// [`Error::Inconsistent`] when there is no tool; a tool's name is empty or taken; a query's id
-    /// is taken or its text blank; its relevant tools are none, repeated, out of range or graded 0;
+    /// [`Error::Inconsistent`] when there is no tool; a tool's name is empty or taken or
+    /// its text blank; a query's id is taken or its text blank; its relevant tools are none, repeated, out of range or graded 0;
     /// its candidates are repeated, out of range or leave a relevant tool out; subset 0 is not
     /// `all`, a subset's name is taken, or a query is not in `all` or names a subset out of range.
     pub fn new(
@@ -148,15 +157,21 @@ impl Benchmark {
         }
         let mut names = HashSet::new();
         for (id, tool) in self.tools.iter().enumerate() {
-            let problem = if tool.name.trim().is_empty() {
-                "the name is empty".to_owned()
+            let (problem, remedy) = if tool.name.trim().is_empty() {
+                (
+                    "the name is empty".to_owned(),
+                    "give every tool its own name",
+                )
             } else if !names.insert(&tool.name) {
-                format!("the name `{}` is taken", tool.name)
+                let problem = format!("the name `{}` is taken", tool.name);
+                (problem, "give every tool its own name")
+            } else if tool.text.trim().is_empty() {
+                let remedy = "let its name or description stand for it";
+                ("the text is empty".to_owned(), remedy)
             } else {
                 continue;
             };
-            let place = format!("tool {id}");
-            return Err(self.inconsistent(place, problem, "give every tool its own name"));
+            return Err(self.inconsistent(format!("tool {id}"), problem, remedy));
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ impl Catalogue {
         if self.ids.insert(name.clone(), id).is_some() {
             return Err(spot.bad(format_args!("the tool name `{name}` stands twice")));
         }
-        self.tools.push(Tool { name, description });
+        self.tools.push(Tool::new(name, description));
         Ok(id)
     }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use ndarray::{Array2, Axis};
-use oats_datasets::{Benchmark, Dataset, Sources, Tool};
+use oats_datasets::{Benchmark, Dataset, Sources};
 use oats_embedders::{Backend, Embedder, EmbeddingCache, Minilm, ModelSources, StaticTable};
 use serde::{Deserialize, Serialize};
 
@@ -147,12 +147,8 @@ impl Resources {
         benchmark: &Benchmark,
         observer: &dyn Observer,
     ) -> Result<Embeddings, Error> {
-        let tool_texts: Vec<String> = benchmark.tools().iter().map(Tool::text).collect();
-        let texts: Vec<&str> = tool_texts
-            .iter()
-            .map(String::as_str)
-            .chain(benchmark.queries().iter().map(|query| query.text.as_str()))
-            .collect();
+        let tool_texts = benchmark.tools().iter().map(|tool| tool.text.as_str());
+        let texts: Vec<&str> = tool_texts.chain(benchmark.query_texts()).collect();
         let what = format!("{}: embedding by {}", benchmark.name(), embedder.name());
         observer.begin(&what, texts.len());
         let cache = EmbeddingCache::open(&self.embedding_cache)?;
@@ -160,7 +156,7 @@ impl Resources {
             .embed(embedder, &texts, &|newly| observer.advance(newly))
             .map_err(|error| located(benchmark, error))?;
         observer.end();
-        let (tools, queries) = vectors.view().split_at(Axis(0), tool_texts.len());
+        let (tools, queries) = vectors.view().split_at(Axis(0), benchmark.tools().len());
         Ok(Embeddings {
             tools: tools.to_owned(),
             queries: queries.to_owned(),
@@ -174,9 +170,9 @@ fn located(benchmark: &Benchmark, error: oats_embedders::Error) -> Error {
         return error.into();
     };
     let tools = benchmark.tools().iter();
-    let tools = tools.map(|tool| (tool.text(), format!("tool `{}`", tool.name)));
+    let tools = tools.map(|tool| (&tool.text, format!("tool `{}`", tool.name)));
     let queries = benchmark.queries().iter();
-    let queries = queries.map(|query| (query.text.clone(), format!("query `{}`", query.id)));
+    let queries = queries.map(|query| (&query.text, format!("query `{}`", query.id)));
     let found = tools
         .chain(queries)
         .find(|(text, _)| text.starts_with(start));

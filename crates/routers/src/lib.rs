@@ -8,10 +8,7 @@
 //! use oats_datasets::{Query, Tool};
 //! use oats_routers::{Request, RouterSpec, Training};
 //!
-//! let tools = ["weather", "stocks"].map(|name| Tool {
-//!     name: name.into(),
-//!     description: String::new(),
-//! });
+//! let tools = ["weather", "stocks"].map(|name| Tool::new(name, ""));
 //! let asked = Query {
 //!     id: "1".into(),
 //!     text: "umbrella tomorrow?".into(),

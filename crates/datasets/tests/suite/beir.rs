@@ -41,7 +41,11 @@ fn reads_a_folder() {
     let benchmark = load(&[("qrels/train.tsv", train), ("qrels/README", b"x")]).unwrap();
     assert_eq!(benchmark.name(), "beir:tiny");
     assert_eq!(benchmark.subsets(), ["all", "test", "train"]);
-    let tools: Vec<_> = benchmark.tools().iter().map(|tool| tool.text()).collect();
+    let tools: Vec<_> = benchmark
+        .tools()
+        .iter()
+        .map(|tool| tool.text.as_str())
+        .collect();
     assert_eq!(tools, ["d1: Maps Find it.", "d2: Reads.", "d3"]);
     let [first, second] = benchmark.queries() else {
         panic!("two judged queries")

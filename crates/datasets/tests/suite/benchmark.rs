@@ -20,10 +20,7 @@ fn build(change: impl FnOnce(&mut Parts)) -> Result<Benchmark, Error> {
     };
     let mut parts = Parts {
         tools: ["a", "b", "c"]
-            .map(|name| Tool {
-                name: name.to_owned(),
-                description: "does something".to_owned(),
-            })
+            .map(|name| Tool::new(name, "does something"))
             .to_vec(),
         queries: vec![query("q0", &[(1, 1)]), query("q1", &[(0, 2), (2, 1)])],
         subsets: vec!["all".to_owned(), "some".to_owned()],
@@ -40,7 +37,7 @@ fn keeps_what_it_is_given() {
     assert_eq!(benchmark.tool_id("d"), None);
     assert_eq!(benchmark.query_texts(), ["text of q0", "text of q1"]);
     assert_eq!(benchmark.subsets(), ["all", "some"]);
-    assert_eq!(benchmark.tools()[0].text(), "a: does something");
+    assert_eq!(benchmark.tools()[0].text, "a: does something");
 }
 
 #[test]
@@ -53,6 +50,10 @@ fn refuses_bad_tools() {
     assert_bad(
         build(|parts| parts.tools[2].name = "a".into()),
         &["tool 2", "`a` is taken"],
+    );
+    assert_bad(
+        build(|parts| parts.tools[1].text = " ".into()),
+        &["tool 1", "text is empty"],
     );
 }
 

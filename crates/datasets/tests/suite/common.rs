@@ -165,10 +165,7 @@ pub(crate) fn api(category: &str, tool: &str, api: &str, description: &str) -> V
 
 /// A benchmark of `tools` tools and these queries: text and relevant tools.
 pub(crate) fn benchmark(tools: usize, queries: &[(String, Vec<usize>)]) -> Benchmark {
-    let tools = (0..tools).map(|tool| Tool {
-        name: format!("tool {tool}"),
-        description: String::new(),
-    });
+    let tools = (0..tools).map(|tool| Tool::new(format!("tool {tool}"), ""));
     let queries = queries
         .iter()
         .enumerate()

@@ -23,7 +23,11 @@ fn refuse(change: impl FnOnce(&DataDir), parts: &[&str]) {
 fn reads_the_four_subtasks() {
     let benchmark = DataDir::metatool().load(Dataset::Metatool).unwrap();
     assert_eq!(benchmark.name(), "metatool");
-    let tools: Vec<_> = benchmark.tools().iter().map(|tool| tool.text()).collect();
+    let tools: Vec<_> = benchmark
+        .tools()
+        .iter()
+        .map(|tool| tool.text.as_str())
+        .collect();
     assert_eq!(
         tools,
         [

@@ -18,7 +18,11 @@ fn query(apis: Value, relevant: Value) -> Value {
 #[test]
 fn reads_the_six_groups() {
     let benchmark = DataDir::toolbench().load(Dataset::Toolbench).unwrap();
-    let tools: Vec<_> = benchmark.tools().iter().map(|tool| tool.text()).collect();
+    let tools: Vec<_> = benchmark
+        .tools()
+        .iter()
+        .map(|tool| tool.text.as_str())
+        .collect();
     assert_eq!(
         tools,
         ["Converter Convert: Converts currencies.", "Units Convert"]
@@ -46,7 +50,7 @@ fn names_that_categories_share_get_the_category() {
     let benchmark = data.load(Dataset::Toolbench).unwrap();
     let shops: Vec<_> = benchmark.tools()[2..]
         .iter()
-        .map(|tool| tool.text())
+        .map(|tool| tool.text.as_str())
         .collect();
     assert_eq!(
         shops,

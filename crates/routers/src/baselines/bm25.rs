@@ -47,7 +47,7 @@ impl Bm25Params {
         let texts: Vec<String> = training
             .tools
             .iter()
-            .map(|tool| split_identifiers(&tool.text()))
+            .map(|tool| split_identifiers(&tool.text))
             .collect();
         let corpus: Vec<&str> = texts.iter().map(String::as_str).collect();
         let embedder = EmbedderBuilder::with_fit_to_corpus(Language::English, &corpus)

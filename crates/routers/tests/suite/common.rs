@@ -102,10 +102,7 @@ impl Problem {
 }
 
 pub(crate) fn tool(name: &str, description: &str) -> Tool {
-    Tool {
-        name: name.into(),
-        description: description.into(),
-    }
+    Tool::new(name, description)
 }
 
 pub(crate) fn query(number: usize, relevant: &[ToolId]) -> Query {
