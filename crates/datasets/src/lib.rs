@@ -20,6 +20,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`benchmark`] | [`Tool`], [`Query`], [`Benchmark`] and its checks |
+//! | [`outcome`] | [`Outcome`]: a line of a routing log |
 //! | [`split`] | training, test and validation; leakage between them |
 //! | [`dataset`] | [`Dataset`]: the data sets by name |
 //! | [`provenance`] | where a benchmark's files came from |
@@ -30,6 +31,7 @@
 pub mod benchmark;
 pub mod dataset;
 pub mod error;
+pub mod outcome;
 pub mod pinned;
 pub mod provenance;
 pub mod source;
@@ -48,6 +50,7 @@ pub use benchmark::{Benchmark, Query, Tool, ToolId};
 pub use dataset::Dataset;
 pub use error::{Error, FetchFailure};
 pub use file::SourceFile;
+pub use outcome::Outcome;
 pub use provenance::Provenance;
 pub use source::Sources;
 pub use split::{Leakage, Split, SplitKind};

@@ -1,6 +1,9 @@
 use std::collections::HashSet;
 
-use oats_datasets::{Benchmark, Split, SplitKind, split::normalise};
+use oats_datasets::{
+    Benchmark, Split, SplitKind,
+    split::{group_texts, normalise},
+};
 use proptest::prelude::*;
 
 use crate::common::{assert_bad, benchmark};
@@ -51,6 +54,14 @@ fn normalises_case_punctuation_and_space() {
     assert_eq!(normalise("天气 怎么样？"), "天气 怎么样");
     assert_eq!(normalise(" :-) "), ":-)");
     assert_eq!(normalise(" \n"), "");
+}
+
+#[test]
+fn texts_are_grouped_in_order_of_first_appearance() {
+    let texts = ["b?", "a", "B", ":-)", "A!", " b ", ":-("];
+    let groups = [vec![0, 2, 5], vec![1, 4], vec![3], vec![6]];
+    assert_eq!(group_texts(texts), groups);
+    assert!(group_texts([]).is_empty());
 }
 
 #[test]
