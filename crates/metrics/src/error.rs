@@ -10,7 +10,8 @@ pub enum Error {
     /// A metric's name is none of the known ones.
     #[error(
         "unknown metric `{name}`: write ndcg@K, recall@K, precision@K or hit@K \
-         (K a whole number from 1, as in ndcg@5), mrr or map"
+         (K a whole number from 1, as in ndcg@5), mrr, map, set-precision, set-recall, set-f1 or \
+         exact-match"
     )]
     UnknownMetric {
         /// The name as it was given.

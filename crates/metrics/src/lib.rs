@@ -1,7 +1,8 @@
 //! Rankings in, numbers out.
 //!
 //! This crate knows no dataset and no router. It scores rankings with the measures of
-//! [trec_eval](https://github.com/usnistgov/trec_eval), says how sure one can be of the averages,
+//! [trec_eval](https://github.com/usnistgov/trec_eval) and selected sets with those of multi-label
+//! classification, says how sure one can be of the averages,
 //! reads and writes the files `trec_eval` reads, and keeps the books on latency and on the price of
 //! tokens.
 //!
@@ -28,7 +29,7 @@
 //!
 //! | to | see |
 //! | --- | --- |
-//! | score one ranking | [`Metric`] |
+//! | score one ranking or one selected set | [`Metric`] |
 //! | put an interval on an average, or compare two routers | [`Bootstrap`] |
 //! | exchange runs and judgements with other tools | [`trec`] |
 //! | collect durations | [`Latencies`] |

@@ -1,4 +1,4 @@
-//! Ranking metrics, by the definitions of `trec_eval`.
+//! Ranking metrics, by the definitions of `trec_eval`, and metrics of a selected set.
 
 use std::{fmt, num::NonZeroUsize, str::FromStr};
 
@@ -6,15 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// A measure of one ranking against the items that are relevant to its query.
+/// A measure of one ranking, or of one selected set, against the items that are relevant to its
+/// query.
+///
+/// The set metrics (`set-…`, `exact-match`) are for routers that decide how many items a query
+/// needs: every item of the slice is selected, and their order does not matter. The others judge a
+/// ranking. [`judges_selection`](Self::judges_selection) tells them apart.
 ///
 /// Below, rel_r is 1 if the item at rank r (from 1) is relevant, else 0; g_r is its grade, 0 if it
-/// is not relevant; R is the number of relevant items, whether they were ranked or not. Every metric
-/// lies in 0..=1. It is 0 when nothing is relevant, and 1 when the relevant items come first, by
-/// falling grade (recall@k only if R ≤ k, precision@k only if R ≥ k).
+/// is not relevant; R is the number of relevant items, whether they were ranked or not; S is the number of
+/// selected items and H = Σ_r rel_r how many of them are relevant. Every metric lies in 0..=1 and is
+/// 0 when nothing is relevant. A ranking metric is 1 when the relevant items come first, by falling
+/// grade (recall@k only if R ≤ k, precision@k only if R ≥ k); a set metric is 1 when the selected
+/// items are the relevant ones.
 ///
 /// The names used in configurations and result files are [`Display`](fmt::Display)'s, and
-/// [`FromStr`] reads them back: `ndcg@5`, `recall@1`, `precision@5`, `hit@5`, `mrr`, `map`.
+/// [`FromStr`] reads them back: `ndcg@5`, `recall@1`, `precision@5`, `hit@5`, `mrr`, `map`,
+/// `set-precision`, `set-recall`, `set-f1`, `exact-match`.
 ///
 /// ```
 /// # use oats_metrics::Metric;
@@ -22,6 +30,9 @@ use crate::{Error, Result};
 /// assert_eq!(metric.to_string(), "ndcg@5");
 /// // The one relevant item is second: (1 / log2 3) / (1 / log2 2).
 /// assert_eq!(metric.score(&[3, 8], &[(8, 1)]), 1.0 / 3f64.log2());
+/// // Of two selected items one is relevant: precision 1/2, recall 1.
+/// let f1: Metric = "set-f1".parse()?;
+/// assert_eq!(f1.score(&[3, 8], &[(8, 1)]), 2.0 / 3.0);
 /// assert!("ndcg@0".parse::<Metric>().is_err());
 /// # Ok::<(), oats_metrics::Error>(())
 /// ```
@@ -46,10 +57,36 @@ pub enum Metric {
     /// Average precision: Σ_r rel_r · precision@r / R, over the whole ranking. Its mean over
     /// queries is the MAP. `trec_eval`'s `map`.
     Map,
+    /// The share of the selected items that is relevant: H / S; 0 if none is selected.
+    SetPrecision,
+    /// The share of the relevant items that is selected: H / R.
+    SetRecall,
+    /// The harmonic mean of set precision and set recall: 2 H / (S + R), which is 0 where both are.
+    /// Its mean over queries is multi-label classification's example-based F1 (scikit-learn's
+    /// `f1_score` with `average="samples"`), not the F1 of the mean precision and recall.
+    SetF1,
+    /// 1 if the selected items are the relevant ones, H = S = R, else 0. Its mean over queries is
+    /// multi-label classification's subset accuracy (scikit-learn's `accuracy_score`).
+    ExactMatch,
 }
 
 impl Metric {
-    /// Scores `ranking`, the ids of distinct items, best first.
+    /// Whether the order of items does not matter, since all of them are selected; such a metric
+    /// makes sense of a selection, not of a ranking of the whole catalogue.
+    pub fn judges_selection(self) -> bool {
+        match self {
+            Self::SetPrecision | Self::SetRecall | Self::SetF1 | Self::ExactMatch => true,
+            Self::Ndcg(_)
+            | Self::Recall(_)
+            | Self::Precision(_)
+            | Self::Hit(_)
+            | Self::Mrr
+            | Self::Map => false,
+        }
+    }
+
+    /// Scores `ranking`, the ids of distinct items: best first for a ranking metric, in any order
+    /// for a [set metric](Self::judges_selection).
     ///
     /// `relevant` holds distinct items with their grades, in any order. A grade of 0 means judged
     /// and not relevant, which counts as not judged at all. Items that are not in `ranking` count as
@@ -80,6 +117,13 @@ impl Metric {
                     .map(|(hits, (_, rank))| f64::from(hits) / f64::from(rank));
                 total(precisions) / relevant_count as f64
             }
+            // An empty selection has no hits; the division must not make a NaN of that.
+            Self::SetPrecision => hits(grades) as f64 / ranking.len().max(1) as f64,
+            Self::SetRecall => hits(grades) as f64 / relevant_count as f64,
+            Self::SetF1 => (2 * hits(grades)) as f64 / (ranking.len() + relevant_count) as f64,
+            Self::ExactMatch => f64::from(u8::from(
+                ranking.len() == relevant_count && grades.all(|grade| grade > 0),
+            )),
         }
     }
 }
@@ -118,6 +162,10 @@ impl fmt::Display for Metric {
             Self::Hit(k) => write!(f, "hit@{k}"),
             Self::Mrr => f.write_str("mrr"),
             Self::Map => f.write_str("map"),
+            Self::SetPrecision => f.write_str("set-precision"),
+            Self::SetRecall => f.write_str("set-recall"),
+            Self::SetF1 => f.write_str("set-f1"),
+            Self::ExactMatch => f.write_str("exact-match"),
         }
     }
 }
@@ -130,6 +178,10 @@ impl FromStr for Metric {
             None => match name {
                 "mrr" => Some(Self::Mrr),
                 "map" => Some(Self::Map),
+                "set-precision" => Some(Self::SetPrecision),
+                "set-recall" => Some(Self::SetRecall),
+                "set-f1" => Some(Self::SetF1),
+                "exact-match" => Some(Self::ExactMatch),
                 _ => None,
             },
             Some((family, k)) => k.parse().ok().and_then(|k| match family {

@@ -10,7 +10,7 @@ use oats_metrics::{
 use proptest::prelude::*;
 use serde_json::Value;
 
-const NAMES: [&str; 9] = [
+const RANKING: [&str; 9] = [
     "ndcg@1",
     "ndcg@5",
     "recall@1",
@@ -21,6 +21,12 @@ const NAMES: [&str; 9] = [
     "mrr",
     "map",
 ];
+
+const SELECTION: [&str; 4] = ["set-precision", "set-recall", "set-f1", "exact-match"];
+
+fn names() -> impl Iterator<Item = &'static str> {
+    RANKING.into_iter().chain(SELECTION)
+}
 
 fn metric(name: &str) -> Metric {
     name.parse().unwrap()
@@ -77,7 +83,7 @@ fn agrees_with_pytrec_eval_and_ranx() {
 
 #[test]
 fn names_are_read_back_and_unknown_ones_refused() {
-    for name in NAMES {
+    for name in names() {
         assert_eq!(metric(name).to_string(), name);
         let json = serde_json::to_string(&metric(name)).unwrap();
         assert_eq!(json, format!("\"{name}\""));
@@ -96,11 +102,15 @@ fn names_are_read_back_and_unknown_ones_refused() {
         "mrr@5",
         "map@",
         "auc@5",
+        "set-f1@5",
+        "exact-match@1",
+        "set-F1",
         "ndcg@99999999999999999999",
     ] {
         let message = name.parse::<Metric>().unwrap_err().to_string();
         assert!(message.contains(&format!("`{name}`")), "{message}");
-        for form in ["ndcg@K", "recall@K", "precision@K", "hit@K", "mrr", "map"] {
+        let forms = ["ndcg@K", "recall@K", "precision@K", "hit@K", "mrr", "map"];
+        for form in forms.into_iter().chain(SELECTION) {
             assert!(message.contains(form), "{message}");
         }
     }
@@ -115,7 +125,7 @@ fn nothing_relevant_and_nothing_ranked_give_zero() {
         (ranked, &[(4, 1)]),
         (&[], &[(1, 1)]),
     ] {
-        for name in NAMES {
+        for name in names() {
             // By its bits: a -0 would end up as such in result files.
             let bits = metric(name).score(ranking, relevant).to_bits();
             assert_eq!(bits, 0, "{name} of {ranking:?} and {relevant:?}");
@@ -126,6 +136,35 @@ fn nothing_relevant_and_nothing_ranked_give_zero() {
 #[test]
 fn precision_divides_by_k_even_if_fewer_are_ranked() {
     assert_eq!(metric("precision@5").score(&[1, 2], &[(1, 1), (2, 1)]), 0.4);
+}
+
+#[test]
+fn selections_have_the_values_worked_out_by_hand() {
+    let relevant: &[(usize, u32)] = &[(2, 1), (5, 3), (9, 1), (7, 0)]; // 7 is judged not relevant
+    for (selected, [precision, recall, f1, exact]) in [
+        (&[] as &[usize], [0.0, 0.0, 0.0, 0.0]),
+        (&[1, 3], [0.0, 0.0, 0.0, 0.0]),
+        (&[5], [1.0, 1.0 / 3.0, 0.5, 0.0]),
+        (&[5, 7], [0.5, 1.0 / 3.0, 0.4, 0.0]),
+        (&[2, 9], [1.0, 2.0 / 3.0, 0.8, 0.0]),
+        (&[2, 9, 7], [2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 0.0]),
+        (&[9, 5, 2], [1.0, 1.0, 1.0, 1.0]),
+        (&[9, 5, 2, 0], [0.75, 1.0, 6.0 / 7.0, 0.0]),
+    ] {
+        for (name, expected) in SELECTION.into_iter().zip([precision, recall, f1, exact]) {
+            let score = metric(name).score(selected, relevant);
+            assert!(
+                (score - expected).abs() < 1e-15,
+                "{name} of {selected:?}: {score}"
+            );
+        }
+    }
+}
+
+#[test]
+fn metrics_say_what_they_judge() {
+    assert!(SELECTION.iter().all(|name| metric(name).judges_selection()));
+    assert!(!RANKING.iter().any(|name| metric(name).judges_selection()));
 }
 
 prop_compose! {
@@ -142,7 +181,7 @@ prop_compose! {
 proptest! {
     #[test]
     fn lies_in_the_unit_interval((ranking, relevant) in ranked_and_relevant()) {
-        for name in NAMES {
+        for name in names() {
             let score = metric(name).score(&ranking, &relevant);
             prop_assert!((0.0..=1.0).contains(&score), "{} = {}", name, score);
         }
@@ -160,7 +199,7 @@ proptest! {
             let before_and_after = |name| {
                 (metric(name).score(&ranking, &relevant), metric(name).score(&promoted, &relevant))
             };
-            for name in NAMES {
+            for name in RANKING {
                 let (before, after) = before_and_after(name);
                 prop_assert!(after >= before, "{}: {} to {}", name, before, after);
             }
@@ -181,8 +220,32 @@ proptest! {
             prop_assert_eq!(metric(name).score(&perfect, &relevant), 1.0, "{}", name);
         }
         let reversed: Vec<_> = relevant.iter().rev().copied().collect();
-        for name in NAMES {
+        for name in names() {
             prop_assert_eq!(metric(name).score(&ranking, &relevant), metric(name).score(&ranking, &reversed));
+        }
+    }
+
+    #[test]
+    fn set_metrics_fit_each_other_and_forget_the_order((selected, relevant) in ranked_and_relevant()) {
+        let score = |name| metric(name).score(&selected, &relevant);
+        let (precision, recall) = (score("set-precision"), score("set-recall"));
+        let harmonic = if precision + recall > 0.0 {
+            2.0 * precision * recall / (precision + recall)
+        } else {
+            0.0
+        };
+        prop_assert!((score("set-f1") - harmonic).abs() < 1e-12);
+        prop_assert_eq!(score("exact-match") == 1.0, precision == 1.0 && recall == 1.0);
+        prop_assert_eq!(score("exact-match") == 1.0, score("set-f1") == 1.0);
+
+        let mut sorted = selected.clone();
+        sorted.sort_unstable();
+        for name in SELECTION {
+            prop_assert_eq!(score(name), metric(name).score(&sorted, &relevant), "{}", name);
+        }
+        let all: Vec<usize> = relevant.iter().map(|(item, _)| *item).collect();
+        for name in SELECTION {
+            prop_assert_eq!(metric(name).score(&all, &relevant), 1.0, "{}", name);
         }
     }
 
