@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::{Array2, Array3, ArrayViewMut2, Axis};
 use oats_datasets::{Benchmark, Split};
 use oats_metrics::{Metric, trec};
-use oats_routers::{Ranked, Request, Router, Training};
+use oats_routers::{Progress, Ranked, Request, Router, Training};
 use rayon::prelude::*;
 
 use crate::{Error, Pool, RouterEntry, resources::Embeddings, write::write_whole};
@@ -73,6 +73,7 @@ impl Cell<'_> {
                 .collect(),
             query_embeddings: query_embeddings.view(),
             seed: self.seed,
+            progress: Progress::silent(),
         };
         self.router
             .spec

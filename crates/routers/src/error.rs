@@ -1,4 +1,8 @@
-//! What can be wrong with a router's settings or its training data.
+//! What can be wrong with a router's settings, its training data or its file.
+
+use std::path::PathBuf;
+
+use crate::State;
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +40,57 @@ pub enum Error {
         /// `not finite`, `zero` or `not of unit length`.
         problem: &'static str,
     },
+    /// There is nothing to learn from.
+    #[error("{router}: no training query has a tool that is known to be right; give some outcomes")]
+    NothingToLearn {
+        /// Kind of the router.
+        router: &'static str,
+    },
+    /// A fit lost its way: its loss is no longer a number.
+    #[error(
+        "{router}: the loss became {loss} in epoch {epoch}, batch {batch}; {}; use a lower learning \
+         rate",
+        match last_good {
+            Some(_) => "the last good checkpoint was kept",
+            None => "no epoch had been finished before",
+        }
+    )]
+    Diverged {
+        /// Kind of the router.
+        router: &'static str,
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The batch, from 1.
+        batch: usize,
+        /// The loss.
+        loss: f32,
+        /// The router as it was after the epoch that had validated best.
+        last_good: Option<Box<State>>,
+    },
+    /// A computation of candle's failed.
+    #[error("{router}: {source}")]
+    Tensor {
+        /// Kind of the router.
+        router: &'static str,
+        /// What candle says.
+        source: candle_core::Error,
+    },
+    /// A text cannot be cut into WordPieces.
+    #[error(transparent)]
+    Text(#[from] oats_embedders::Error),
+    /// A router's state is not that of such a router.
+    #[error("the router's state does not fit: {0}")]
+    State(String),
+    /// A router's file cannot be read or written.
+    #[error("cannot {action} the router file {}: {problem}", path.display())]
+    File {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
 }
 
 impl Error {
@@ -51,5 +106,10 @@ impl Error {
             value: value.to_string(),
             expected,
         }
+    }
+
+    /// For `map_err` on what candle returns.
+    pub(crate) fn tensor(router: &'static str) -> impl Fn(candle_core::Error) -> Self {
+        move |source| Self::Tensor { router, source }
     }
 }

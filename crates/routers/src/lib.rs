@@ -6,7 +6,7 @@
 //! ```
 //! use ndarray::array;
 //! use oats_datasets::{Query, Tool};
-//! use oats_routers::{Request, RouterSpec, Training};
+//! use oats_routers::{Progress, Request, RouterSpec, Training};
 //!
 //! let tools = ["weather", "stocks"].map(|name| Tool::new(name, ""));
 //! let asked = Query {
@@ -25,6 +25,7 @@
 //!     queries: vec![(&asked).into()],
 //!     query_embeddings: query_embeddings.view(),
 //!     seed: 0,
+//!     progress: Progress::silent(),
 //! };
 //! let request = Request { text: "will it rain?", embedding: &[0.9, 0.436], candidates: None };
 //!
@@ -37,19 +38,34 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`Router`], [`Request`], [`Ranked`], [`top_k`] | `router.rs`: the serving interface, the order of results |
-//! | [`Training`] | `training.rs`: what a fit may see |
+//! | [`Training`], [`TrainingQuery`], [`Feedback`] | `training.rs`: what a fit may see |
 //! | [`RouterSpec`] | `spec.rs`: the registry |
+//! | [`State`], [`load`] | `state.rs`: fitted routers in files |
 //! | [`baselines`] | chance, words (BM25), static embeddings |
-//! | [`oats`] | the stages of OATS |
+//! | [`pipeline`] | embed → (adapt) → score → (re-rank) → top k |
+//! | [`oats`] | the stages of OATS, and the ridge adapter beside Stage 3 |
+//! | [`controls`] | logistic regression, nearest queries |
+//! | [`hybrid`], [`threshold`] | words and vectors fused; as many tools as score high enough |
+//! | [`rnn`], [`encoder`] | networks trained from scratch |
+//! | `learn` | seeded weights and gradient descent, for the networks |
 
 pub mod baselines;
+pub mod controls;
+pub mod encoder;
 mod error;
+pub mod hybrid;
+mod learn;
 pub mod oats;
+pub mod pipeline;
+pub mod rnn;
 mod router;
 mod spec;
+mod state;
+pub mod threshold;
 mod training;
 
 pub use error::Error;
 pub use router::{Ranked, Request, Router, top_k};
 pub use spec::{NoSettings, RouterSpec};
-pub use training::{Training, TrainingQuery};
+pub use state::{State, load};
+pub use training::{Feedback, Progress, Training, TrainingPart, TrainingQuery};

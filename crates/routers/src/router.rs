@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use oats_datasets::ToolId;
 
+use crate::State;
+
 /// A request as a gateway sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -33,6 +35,19 @@ pub trait Router: Send + Sync {
     /// If a candidate is not in the catalogue or, for routers that read embeddings, if the
     /// request's has another length than those of the training view.
     fn rank(&self, request: &Request<'_>, k: usize) -> Vec<Ranked>;
+
+    /// The tools of the request's pool that the router would hand on by itself: the best one, unless
+    /// the router decides how many the request needs.
+    ///
+    /// # Panics
+    /// As [`rank`](Self::rank).
+    fn select(&self, request: &Request<'_>) -> Vec<ToolId> {
+        self.rank(request, 1).iter().map(|best| best.tool).collect()
+    }
+
+    /// What the router consists of, for [`State::save`];
+    /// [`RouterSpec::restore`](crate::RouterSpec::restore) makes the same router of it.
+    fn state(&self) -> State;
 }
 
 /// Scores every tool of the request's pool with `score` and keeps the best `k`.

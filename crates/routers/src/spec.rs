@@ -3,9 +3,14 @@
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{
-    Error, Router, Training,
-    baselines::{Bm25Params, Dense, Random},
-    oats::S1Params,
+    Error, Router, State, Training,
+    baselines::{Bm25, Bm25Params, Dense, Random},
+    controls::{KnnParams, LinearParams},
+    encoder::EncoderParams,
+    hybrid::HybridParams,
+    oats::{RidgeParams, S1Params, S2Params, S3Params},
+    rnn::RnnParams,
+    threshold::ThresholdParams,
 };
 
 /// Which router to fit, with its hyper-parameters: `{ kind = "oats-s1", rounds = 5 }`.
@@ -25,6 +30,33 @@ pub enum RouterSpec {
     /// OATS Stage 1: cosine with tool vectors that were refined from outcomes.
     #[serde(deserialize_with = "settings")]
     OatsS1(S1Params),
+    /// OATS Stage 2: an MLP re-ranks the best-scored tools.
+    #[serde(deserialize_with = "settings")]
+    OatsS2(S2Params),
+    /// OATS Stage 3: a contrastive adapter moves the query vector.
+    #[serde(deserialize_with = "settings")]
+    OatsS3(S3Params),
+    /// The control of Stage 3: a linear map in closed form.
+    #[serde(deserialize_with = "settings")]
+    AdapterRidge(RidgeParams),
+    /// Multinomial logistic regression on embeddings.
+    #[serde(deserialize_with = "settings")]
+    Linear(LinearParams),
+    /// The nearest training queries vote.
+    #[serde(deserialize_with = "settings")]
+    Knn(KnnParams),
+    /// BM25 and vectors, fused.
+    #[serde(deserialize_with = "settings")]
+    Hybrid(HybridParams),
+    /// Vectors with a threshold: selects as many tools as score above it.
+    #[serde(deserialize_with = "settings")]
+    Threshold(ThresholdParams),
+    /// An LSTM over WordPieces, trained from scratch.
+    #[serde(deserialize_with = "settings")]
+    Rnn(RnnParams),
+    /// A small transformer over WordPieces, trained from scratch.
+    #[serde(deserialize_with = "settings")]
+    Encoder(EncoderParams),
 }
 
 /// For routers without hyper-parameters.
@@ -43,6 +75,15 @@ impl RouterSpec {
             Self::Bm25(Bm25Params::default()),
             Self::Dense(NoSettings {}),
             Self::OatsS1(S1Params::default()),
+            Self::OatsS2(S2Params::default()),
+            Self::OatsS3(S3Params::default()),
+            Self::AdapterRidge(RidgeParams::default()),
+            Self::Linear(LinearParams::default()),
+            Self::Knn(KnnParams::default()),
+            Self::Hybrid(HybridParams::default()),
+            Self::Threshold(ThresholdParams::default()),
+            Self::Rnn(RnnParams::default()),
+            Self::Encoder(EncoderParams::default()),
         ];
         let kinds = all.each_ref().map(Self::kind).join(", ");
         all.into_iter()
@@ -60,6 +101,15 @@ impl RouterSpec {
             Self::Bm25(_) => "bm25",
             Self::Dense(_) => "dense",
             Self::OatsS1(_) => "oats-s1",
+            Self::OatsS2(_) => "oats-s2",
+            Self::OatsS3(_) => "oats-s3",
+            Self::AdapterRidge(_) => "adapter-ridge",
+            Self::Linear(_) => "linear",
+            Self::Knn(_) => "knn",
+            Self::Hybrid(_) => "hybrid",
+            Self::Threshold(_) => "threshold",
+            Self::Rnn(_) => "rnn",
+            Self::Encoder(_) => "encoder",
         }
     }
 
@@ -67,8 +117,16 @@ impl RouterSpec {
     /// [`Request::embedding`](crate::Request::embedding).
     pub fn reads_embeddings(&self) -> bool {
         match self {
-            Self::Random(_) | Self::Bm25(_) => false,
-            Self::Dense(_) | Self::OatsS1(_) => true,
+            Self::Random(_) | Self::Bm25(_) | Self::Rnn(_) | Self::Encoder(_) => false,
+            Self::Dense(_)
+            | Self::OatsS1(_)
+            | Self::OatsS2(_)
+            | Self::OatsS3(_)
+            | Self::AdapterRidge(_)
+            | Self::Linear(_)
+            | Self::Knn(_)
+            | Self::Hybrid(_)
+            | Self::Threshold(_) => true,
         }
     }
 
@@ -81,6 +139,15 @@ impl RouterSpec {
             Self::Random(_) | Self::Dense(_) => Ok(()),
             Self::Bm25(params) => params.check(),
             Self::OatsS1(params) => params.check(),
+            Self::OatsS2(params) => params.check(),
+            Self::OatsS3(params) => params.check(),
+            Self::AdapterRidge(params) => params.check(),
+            Self::Linear(params) => params.check(),
+            Self::Knn(params) => params.check(),
+            Self::Hybrid(params) => params.check(),
+            Self::Threshold(params) => params.check(),
+            Self::Rnn(params) => params.check(),
+            Self::Encoder(params) => params.check(),
         }
     }
 
@@ -94,6 +161,36 @@ impl RouterSpec {
             Self::Bm25(params) => Box::new(params.fit(training)?),
             Self::Dense(_) => Box::new(Dense::fit(training)?),
             Self::OatsS1(params) => Box::new(params.fit(training)?),
+            Self::OatsS2(params) => params.fit(training)?,
+            Self::OatsS3(params) => params.fit(training)?,
+            Self::AdapterRidge(params) => params.fit(training)?,
+            Self::Linear(params) => params.fit(training)?,
+            Self::Knn(params) => params.fit(training)?,
+            Self::Hybrid(params) => params.fit(training)?,
+            Self::Threshold(params) => params.fit(training)?,
+            Self::Rnn(params) => params.fit(training)?,
+            Self::Encoder(params) => params.fit(training)?,
+        })
+    }
+
+    /// Makes a fitted router of its [`State`].
+    ///
+    /// # Errors
+    /// [`Error::State`] if the state is that of another router or damaged.
+    pub fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        Ok(match self {
+            Self::Random(_) => Box::new(Random::restore(state)?),
+            Self::Bm25(_) => Box::new(Bm25::restore(state)?),
+            Self::Dense(_) | Self::OatsS1(_) => Box::new(Dense::restore(state)?),
+            Self::OatsS2(_) => S2Params::restore(state)?,
+            Self::OatsS3(_) => S3Params::restore(state)?,
+            Self::AdapterRidge(_) => RidgeParams::restore(state)?,
+            Self::Linear(_) => LinearParams::restore(state)?,
+            Self::Knn(_) => KnnParams::restore(state)?,
+            Self::Hybrid(_) => HybridParams::restore(state)?,
+            Self::Threshold(_) => ThresholdParams::restore(state)?,
+            Self::Rnn(_) => RnnParams::restore(state)?,
+            Self::Encoder(_) => EncoderParams::restore(state)?,
         })
     }
 }

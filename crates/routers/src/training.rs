@@ -1,9 +1,15 @@
 //! What a router may learn from: the catalogue and the training part of a split, nothing else.
 
-use ndarray::{ArrayView1, ArrayView2};
-use oats_datasets::{Query, Tool, ToolId};
+use std::{borrow::Cow, fmt, num::NonZeroUsize};
 
-use crate::Error;
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use oats_datasets::{Outcome, Query, Tool, ToolId, split::group_texts};
+use oats_metrics::Metric;
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::{Error, Request, Router};
 
 /// The training view. Test queries and their labels are not in it.
 ///
@@ -20,35 +26,189 @@ pub struct Training<'a> {
     pub query_embeddings: ArrayView2<'a, f32>,
     /// Seed for everything the fit draws.
     pub seed: u64,
+    /// Told how a long fit comes along.
+    pub progress: Progress<'a>,
 }
 
-/// What a fit may know of a query. Its candidates are not part of it: where a source makes them for
-/// the right tool (MetaTool's similar choices), they would give the label away.
-#[derive(Clone, Copy, Debug)]
+/// What a fit may know of a query.
+#[derive(Clone, Debug)]
 pub struct TrainingQuery<'a> {
     /// What the user wrote.
     pub text: &'a str,
-    /// The right tools with their grades.
-    pub relevant: &'a [(ToolId, u32)],
+    /// The tools that are known to be right, with their grades.
+    pub relevant: Cow<'a, [(ToolId, u32)]>,
+    /// The short list that the query was asked with, if it was. Only for telling which wrong tools
+    /// competed: where a source makes the list for the right tool (MetaTool's similar choices), a
+    /// router that learned to read it would learn the label.
+    pub candidates: &'a [ToolId],
+    /// What is known of the other tools.
+    pub feedback: Feedback,
+}
+
+/// What is known of the tools that are not known to be right.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Feedback {
+    /// They are wrong: the query was labelled.
+    Complete,
+    /// Nothing, unless it stands here: the query was logged, with these outcomes.
+    Logged(Vec<Outcome>),
 }
 
 impl<'a> From<&'a Query> for TrainingQuery<'a> {
     fn from(query: &'a Query) -> Self {
         Self {
             text: &query.text,
-            relevant: &query.relevant,
+            relevant: Cow::Borrowed(&query.relevant),
+            candidates: &query.candidates,
+            feedback: Feedback::Complete,
         }
     }
 }
 
-impl TrainingQuery<'_> {
-    /// Whether `tool` is among the right ones.
+impl<'a> TrainingQuery<'a> {
+    /// The query as a log has it: of its labels only the `outcomes` are known. A tool that succeeded
+    /// counts as right, with grade 1.
+    pub fn logged(query: &'a Query, outcomes: Vec<Outcome>) -> Self {
+        let succeeded = outcomes.iter().filter(|outcome| outcome.success);
+        Self {
+            text: &query.text,
+            relevant: succeeded.map(|outcome| (outcome.tool, 1)).collect(),
+            candidates: &query.candidates,
+            feedback: Feedback::Logged(outcomes),
+        }
+    }
+
+    /// Whether `tool` is known to be right.
     pub fn is_relevant(&self, tool: ToolId) -> bool {
         self.relevant.iter().any(|&(relevant, _)| relevant == tool)
     }
+
+    /// Whether `tool` is known to be wrong.
+    pub fn is_wrong(&self, tool: ToolId) -> bool {
+        match &self.feedback {
+            Feedback::Complete => !self.is_relevant(tool),
+            Feedback::Logged(outcomes) => outcomes
+                .iter()
+                .any(|outcome| outcome.tool == tool && !outcome.success),
+        }
+    }
 }
 
-impl Training<'_> {
+impl<'a> Training<'a> {
+    /// Parts the training queries at random into rows to fit on and rows to validate on, both in
+    /// rising order; depends on nothing but the texts and the arguments.
+    ///
+    /// Queries with the same [normalised](oats_datasets::split::normalise) text stay together, so
+    /// that validation is not misled by repetitions. Validation holds `share` of the queries (0 to
+    /// 1), at least one text but never all of them: with a single text, none.
+    pub fn hold_out(&self, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
+        let mut groups = group_texts(self.queries.iter().map(|query| query.text));
+        groups.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        let wanted = ((share.clamp(0.0, 1.0) * self.queries.len() as f64) as usize).max(1);
+        let mut validation = Vec::new();
+        while validation.len() < wanted && groups.len() > 1 {
+            validation.extend(groups.pop().into_iter().flatten());
+        }
+        let mut fit = groups.concat();
+        fit.sort_unstable();
+        validation.sort_unstable();
+        (fit, validation)
+    }
+
+    /// Parts the training queries at random into `count` parts of about the same size, queries with
+    /// the same normalised text together. Gives each row's part, from 0.
+    pub fn folds(&self, count: NonZeroUsize, seed: u64) -> Vec<usize> {
+        let mut groups = group_texts(self.queries.iter().map(|query| query.text));
+        groups.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        let mut fold_of = vec![0; self.queries.len()];
+        let mut sizes = vec![0; count.get()];
+        for group in groups {
+            let smallest = (0..sizes.len())
+                .min_by_key(|&fold| sizes[fold])
+                .unwrap_or(0);
+            sizes[smallest] += group.len();
+            for row in group {
+                fold_of[row] = smallest;
+            }
+        }
+        fold_of
+    }
+
+    /// The training queries of these rows, copied.
+    pub fn part(&self, rows: &[usize]) -> TrainingPart<'a> {
+        let with_vectors = self.query_embeddings.nrows() > 0;
+        TrainingPart {
+            queries: rows.iter().map(|&row| self.queries[row].clone()).collect(),
+            query_embeddings: if with_vectors {
+                self.query_embeddings.select(Axis(0), rows)
+            } else {
+                self.query_embeddings.to_owned()
+            },
+            whole: Training {
+                queries: Vec::new(),
+                ..*self
+            },
+        }
+    }
+
+    /// The request that a training query makes, over the whole catalogue.
+    pub fn request(&self, row: usize) -> Request<'_> {
+        Request {
+            text: self.queries[row].text,
+            embedding: match self.query_embeddings.nrows() {
+                0 => &[],
+                _ => self
+                    .query_embeddings
+                    .row(row)
+                    .to_slice()
+                    .unwrap_or_default(),
+            },
+            candidates: None,
+        }
+    }
+
+    /// Mean NDCG@5 of `router` over those of `rows` that have a right tool, from 0 to 1, over the
+    /// whole catalogue; 0 if none has. What fits are stopped and settings are chosen by.
+    pub fn ndcg(&self, router: &dyn Router, rows: &[usize]) -> f64 {
+        let judged: Vec<usize> = rows
+            .iter()
+            .copied()
+            .filter(|&row| !self.queries[row].relevant.is_empty())
+            .collect();
+        let scores: Vec<f64> = judged
+            .par_iter()
+            .map(|&row| {
+                let ranking = router.rank(&self.request(row), DEPTH.get());
+                let tools: Vec<ToolId> = ranking.iter().map(|ranked| ranked.tool).collect();
+                Metric::Ndcg(DEPTH).score(&tools, &self.queries[row].relevant)
+            })
+            .collect();
+        scores.iter().sum::<f64>() / scores.len().max(1) as f64
+    }
+
+    /// Checks, for routers that learn from labels, that every label and outcome names a tool.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], naming the query.
+    pub(crate) fn check_labels(&self) -> Result<(), Error> {
+        for query in &self.queries {
+            let outcomes = match &query.feedback {
+                Feedback::Complete => &[],
+                Feedback::Logged(outcomes) => outcomes.as_slice(),
+            };
+            let labels = query.relevant.iter().map(|&(tool, _)| tool);
+            let named = labels.chain(outcomes.iter().map(|outcome| outcome.tool));
+            if let Some(tool) = named.into_iter().find(|&tool| tool >= self.tools.len()) {
+                return Err(Error::Shape(format!(
+                    "training query \"{}\" is labelled with tool {tool}, but there are {}",
+                    query.text,
+                    self.tools.len()
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Checks, for routers that learn from vectors and labels, that every tool and query has a
     /// unit vector of the same dimension and that every label names a tool.
     ///
@@ -77,15 +237,58 @@ impl Training<'_> {
         }
         for (query, vector) in self.queries.iter().zip(queries.rows()) {
             check_vector(vector, || format!("training query \"{}\"", query.text))?;
-            if let Some((tool, _)) = query.relevant.iter().find(|&&(t, _)| t >= self.tools.len()) {
-                return Err(Error::Shape(format!(
-                    "training query \"{}\" is labelled with tool {tool}, but there are {}",
-                    query.text,
-                    self.tools.len()
-                )));
-            }
         }
-        Ok(())
+        self.check_labels()
+    }
+}
+
+/// NDCG's cut-off in [`Training::ndcg`].
+const DEPTH: NonZeroUsize = NonZeroUsize::new(5).expect("not zero");
+
+/// Some of the training queries, with everything else of the view they were taken from.
+pub struct TrainingPart<'a> {
+    whole: Training<'a>,
+    queries: Vec<TrainingQuery<'a>>,
+    query_embeddings: Array2<f32>,
+}
+
+impl TrainingPart<'_> {
+    /// The part as a training view.
+    pub fn view(&self) -> Training<'_> {
+        Training {
+            tools: self.whole.tools,
+            tool_embeddings: self.whole.tool_embeddings.view(),
+            queries: self.queries.clone(),
+            query_embeddings: self.query_embeddings.view(),
+            seed: self.whole.seed,
+            progress: self.whole.progress,
+        }
+    }
+}
+
+/// Receives a line now and then while a long fit runs, such as `epoch 3 of 20, loss 1.25`.
+#[derive(Clone, Copy)]
+pub struct Progress<'a>(&'a (dyn Fn(&str) + Sync));
+
+impl<'a> Progress<'a> {
+    /// Progress that is passed on to `receiver`.
+    pub fn to(receiver: &'a (dyn Fn(&str) + Sync)) -> Self {
+        Self(receiver)
+    }
+
+    /// Progress that nobody reads.
+    pub fn silent() -> Self {
+        Self(&|_| ())
+    }
+
+    pub(crate) fn say(&self, line: &str) {
+        (self.0)(line);
+    }
+}
+
+impl fmt::Debug for Progress<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Progress")
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow, ensure};
 use ndarray::Array2;
 use oats_datasets::Dataset;
 use oats_harness::EmbedderKind;
-use oats_routers::{Request, RouterSpec, Training};
+use oats_routers::{Progress, Request, RouterSpec, Training};
 
 use crate::{
     Ending,
@@ -73,6 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         queries: benchmark.queries().iter().map(Into::into).collect(),
         query_embeddings: queries.view(),
         seed: 0,
+        progress: Progress::silent(),
     };
     let router = args.router.fit(&training)?;
     let request = Request {

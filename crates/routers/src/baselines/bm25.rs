@@ -3,7 +3,7 @@
 use bm25::{Embedder, EmbedderBuilder, Language, Scorer};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Ranked, Request, Router, Training, router::top_k};
+use crate::{Error, Ranked, Request, Router, State, Training, router::top_k};
 
 /// Settings of Okapi BM25 (Robertson and Zaragoza 2009, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,25 +44,12 @@ impl Bm25Params {
     /// [`Error::Setting`] if a setting is out of range.
     pub fn fit(&self, training: &Training<'_>) -> Result<Bm25, Error> {
         self.check()?;
-        let texts: Vec<String> = training
+        let texts = training
             .tools
             .iter()
             .map(|tool| split_identifiers(&tool.text))
             .collect();
-        let corpus: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let embedder = EmbedderBuilder::with_fit_to_corpus(Language::English, &corpus)
-            .k1(self.k1)
-            .b(self.b)
-            .build();
-        let mut scorer = Scorer::new();
-        for (tool, text) in texts.iter().enumerate() {
-            scorer.upsert(&tool, embedder.embed(text));
-        }
-        Ok(Bm25 {
-            embedder,
-            scorer,
-            catalogue_size: texts.len(),
-        })
+        Ok(Bm25::index(*self, texts))
     }
 }
 
@@ -71,24 +58,57 @@ impl Bm25Params {
 /// The inverse document frequency is ln(1 + (N − n + ½) / (n + ½)), which is never negative; a
 /// word that stands twice in a request counts twice.
 pub struct Bm25 {
+    params: Bm25Params,
+    /// The tool texts, identifiers split.
+    texts: Vec<String>,
     embedder: Embedder<WordId>,
     scorer: Scorer<usize, WordId>,
-    catalogue_size: usize,
 }
 
 /// The `bm25` crate knows words by their hashes. Its default of 32 bits is too short: among ToolE's
 /// words, `moderate` and `module` would be one.
 type WordId = u64;
 
+impl Bm25 {
+    fn index(params: Bm25Params, texts: Vec<String>) -> Self {
+        let corpus: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let embedder = EmbedderBuilder::with_fit_to_corpus(Language::English, &corpus)
+            .k1(params.k1)
+            .b(params.b)
+            .build();
+        let mut scorer = Scorer::new();
+        for (tool, text) in texts.iter().enumerate() {
+            scorer.upsert(&tool, embedder.embed(text));
+        }
+        Self {
+            params,
+            texts,
+            embedder,
+            scorer,
+        }
+    }
+
+    pub(crate) fn restore(state: &State) -> Result<Self, Error> {
+        Ok(Self::index(state.read("params")?, state.read("texts")?))
+    }
+}
+
 impl Router for Bm25 {
     /// Scores are ≥ 0; a tool that shares no word with the request scores 0.
     fn rank(&self, request: &Request<'_>, k: usize) -> Vec<Ranked> {
         let asked = self.embedder.embed(&split_identifiers(request.text));
-        let mut scores = vec![0.0; self.catalogue_size];
+        let mut scores = vec![0.0; self.texts.len()];
         for document in self.scorer.matches(&asked) {
             scores[document.id] = document.score;
         }
-        top_k(request, self.catalogue_size, k, |tool| scores[tool])
+        top_k(request, self.texts.len(), k, |tool| scores[tool])
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.note("params", self.params);
+        state.note("texts", &self.texts);
+        state
     }
 }
 

@@ -3,7 +3,7 @@
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
-use crate::{Error, Ranked, Request, Router, Training, router::top_k};
+use crate::{Error, Ranked, Request, Router, State, Training, router::top_k};
 
 /// Unit tool vectors (tools × d) and a scan over them.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,10 @@ impl Dense {
         Self { tools }
     }
 
+    pub(crate) fn restore(state: &State) -> Result<Self, Error> {
+        Ok(Self::new(state.array("tools")?))
+    }
+
     /// The tool vectors (tools × d).
     pub fn tool_embeddings(&self) -> ArrayView2<'_, f32> {
         self.tools.view()
@@ -39,5 +43,11 @@ impl Router for Dense {
         top_k(request, self.tools.nrows(), k, |tool| {
             self.tools.row(tool).dot(&query)
         })
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put("tools", &self.tools);
+        state
     }
 }

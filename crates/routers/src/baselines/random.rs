@@ -1,7 +1,7 @@
 //! `random`: what chance gives.
 
 use crate::{
-    Ranked, Request, Router, Training,
+    Error, Ranked, Request, Router, State, Training,
     router::{mix, top_k},
 };
 
@@ -20,6 +20,13 @@ impl Random {
             seed: training.seed,
         }
     }
+
+    pub(crate) fn restore(state: &State) -> Result<Self, Error> {
+        Ok(Self {
+            catalogue_size: state.read("catalogue_size")?,
+            seed: state.read("seed")?,
+        })
+    }
 }
 
 impl Router for Random {
@@ -32,5 +39,12 @@ impl Router for Random {
         top_k(request, self.catalogue_size, k, |tool| {
             (mix(text ^ mix(tool as u64)) >> 40) as f32 / (1u64 << 24) as f32
         })
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.note("catalogue_size", self.catalogue_size);
+        state.note("seed", self.seed);
+        state
     }
 }

@@ -124,7 +124,7 @@ impl S1Params {
                     wrong.extend(
                         keep_best(pool, self.top_k)
                             .iter()
-                            .filter(|ranked| !training.queries[query].is_relevant(ranked.tool))
+                            .filter(|ranked| training.queries[query].is_wrong(ranked.tool))
                             .map(|ranked| (query, ranked.tool)),
                     );
                 }

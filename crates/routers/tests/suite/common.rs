@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use ndarray::{Array2, Axis};
 use oats_datasets::{Query, Tool, ToolId};
-use oats_routers::{Ranked, Request, Training, TrainingQuery};
+use oats_routers::{Progress, Ranked, Request, Training, TrainingQuery};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::ThreadPoolBuilder;
@@ -79,6 +79,7 @@ impl Problem {
             queries: self.queries.iter().map(Into::into).collect(),
             query_embeddings: self.query_embeddings.view(),
             seed: self.seed,
+            progress: Progress::silent(),
         }
     }
 

@@ -1,0 +1,219 @@
+//! Gradient descent for the networks: seeded weights, batches from our own generator, early
+//! stopping. candle's CPU device cannot be seeded, so nothing random is left to it.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Tensor, Var, backprop::GradStore};
+use candle_nn::{AdamW, Optimizer, ParamsAdamW};
+use ndarray::{Array, Dimension};
+use rand::{RngExt, SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{Error, Router, Training};
+
+/// Weights by name, drawn from one seed in the order they are asked for.
+pub(crate) struct Weights {
+    vars: BTreeMap<String, Var>,
+    rng: ChaCha8Rng,
+}
+
+impl Weights {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            vars: BTreeMap::new(),
+            rng: ChaCha8Rng::seed_from_u64(seed),
+        }
+    }
+
+    /// Weights that are uniform in `[-bound, bound)`.
+    pub(crate) fn uniform(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        bound: f32,
+    ) -> candle_core::Result<Tensor> {
+        let count = shape.iter().product();
+        let values: Vec<f32> = (0..count)
+            .map(|_| bound * (2.0 * self.rng.random::<f32>() - 1.0))
+            .collect();
+        self.keep(name, Tensor::from_vec(values, shape, &Device::Cpu)?)
+    }
+
+    /// Weights that start with this value.
+    pub(crate) fn constant(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        value: f32,
+    ) -> candle_core::Result<Tensor> {
+        self.keep(name, Tensor::full(value, shape, &Device::Cpu)?)
+    }
+
+    fn keep(&mut self, name: &str, start: Tensor) -> candle_core::Result<Tensor> {
+        let var = Var::from_tensor(&start)?;
+        let tensor = var.as_tensor().clone();
+        self.vars.insert(name.to_owned(), var);
+        Ok(tensor)
+    }
+
+    /// How many numbers are learned.
+    pub(crate) fn count(&self) -> usize {
+        self.vars.values().map(|var| var.elem_count()).sum()
+    }
+
+    /// The current values under a name.
+    pub(crate) fn array<D: Dimension>(&self, name: &str) -> Result<Array<f32, D>, Error> {
+        let missing = || Error::State(format!("there are no weights `{name}`"));
+        let var = self.vars.get(name).ok_or_else(missing)?;
+        let values = var
+            .as_tensor()
+            .flatten_all()
+            .and_then(|flat| flat.to_vec1::<f32>())
+            .map_err(|_| missing())?;
+        Array::from_shape_vec(ndarray::IxDyn(var.dims()), values)
+            .ok()
+            .and_then(|array| array.into_dimensionality().ok())
+            .ok_or_else(missing)
+    }
+}
+
+/// How long and how fast a network learns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schedule {
+    /// Passes over the fit rows at most.
+    pub epochs: usize,
+    /// Rows per step.
+    pub batch_size: usize,
+    /// Adam's step size.
+    pub learning_rate: f64,
+    /// AdamW's decoupled weight decay.
+    pub weight_decay: f64,
+    /// Epochs without a better validation before the fit stops.
+    pub patience: usize,
+    /// The gradient's Euclidean length at most, over all weights.
+    pub clip: f32,
+}
+
+/// A fit of one network.
+pub(crate) struct Fit<'a> {
+    /// Kind of the router, for messages.
+    pub router: &'static str,
+    pub training: &'a Training<'a>,
+    /// Rows of the training view to learn from.
+    pub rows: Vec<usize>,
+    pub schedule: Schedule,
+}
+
+impl Fit<'_> {
+    /// Learns `weights` by Adam until `validate` (higher is better) stops rising, and gives the best
+    /// router that `served` made of them.
+    ///
+    /// `loss` gives the mean loss of some rows; what it draws, it draws from the generator.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] with the best router so far when the loss is no number.
+    pub(crate) fn run<R: Router>(
+        &self,
+        weights: &Weights,
+        mut loss: impl FnMut(&[usize], &mut ChaCha8Rng, Epoch) -> candle_core::Result<Tensor>,
+        served: impl Fn() -> Result<R, Error>,
+        validate: impl Fn(&R) -> f64,
+    ) -> Result<R, Error> {
+        let tensor = Error::tensor(self.router);
+        let parameters = ParamsAdamW {
+            lr: self.schedule.learning_rate,
+            weight_decay: self.schedule.weight_decay,
+            ..ParamsAdamW::default()
+        };
+        // By name, so that the order is the same in every run.
+        let vars: Vec<Var> = weights.vars.values().cloned().collect();
+        let mut adam = AdamW::new(vars.clone(), parameters).map_err(&tensor)?;
+        let mut rng = ChaCha8Rng::seed_from_u64(self.training.seed);
+        let mut rows = self.rows.clone();
+        let mut best: Option<(f64, R)> = None;
+        let mut since_best = 0;
+        for number in 1..=self.schedule.epochs {
+            let epoch = Epoch {
+                number,
+                of: self.schedule.epochs,
+            };
+            rows.shuffle(&mut rng);
+            let (mut total, mut batches) = (0.0, 0);
+            for batch in rows.chunks(self.schedule.batch_size.max(1)) {
+                let loss = loss(batch, &mut rng, epoch).map_err(&tensor)?;
+                let value = loss
+                    .to_dtype(DType::F32)
+                    .and_then(|loss| loss.to_scalar::<f32>())
+                    .map_err(&tensor)?;
+                batches += 1;
+                if !value.is_finite() {
+                    return Err(Error::Diverged {
+                        router: self.router,
+                        epoch: number,
+                        batch: batches,
+                        loss: value,
+                        last_good: best.map(|(_, router)| Box::new(router.state())),
+                    });
+                }
+                let mut gradients = loss.backward().map_err(&tensor)?;
+                clip(&mut gradients, &vars, self.schedule.clip).map_err(&tensor)?;
+                adam.step(&gradients).map_err(&tensor)?;
+                total += f64::from(value);
+            }
+            let router = served()?;
+            let score = validate(&router);
+            self.training.progress.say(&format!(
+                "epoch {number} of at most {}: loss {:.4}, validation {score:.4}",
+                self.schedule.epochs,
+                total / f64::from(u32::try_from(batches.max(1)).unwrap_or(u32::MAX))
+            ));
+            // Without validation every score is the same, and the last epoch is the one to keep.
+            if best.as_ref().is_none_or(|(best, _)| score >= *best) {
+                if best.as_ref().is_none_or(|(best, _)| score > *best) {
+                    since_best = 0;
+                } else {
+                    since_best += 1;
+                }
+                best = Some((score, router));
+            } else {
+                since_best += 1;
+            }
+            if since_best > self.schedule.patience {
+                break;
+            }
+        }
+        match best {
+            Some((_, router)) => Ok(router),
+            None => served(),
+        }
+    }
+}
+
+/// Which pass over the fit rows it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Epoch {
+    /// From 1.
+    pub number: usize,
+    /// At most so many.
+    pub of: usize,
+}
+
+/// Shortens the gradient to `longest`, if it is longer.
+fn clip(gradients: &mut GradStore, vars: &[Var], longest: f32) -> candle_core::Result<()> {
+    let mut squares = 0.0;
+    for var in vars {
+        if let Some(gradient) = gradients.get(var) {
+            squares += gradient.sqr()?.sum_all()?.to_scalar::<f32>()?;
+        }
+    }
+    let length = squares.sqrt();
+    if length.is_finite() && length > longest {
+        for var in vars {
+            if let Some(gradient) = gradients.remove(var) {
+                let shorter = (gradient * f64::from(longest / length))?;
+                gradients.insert(var, shorter);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! What a fitted router consists of, and the file it is kept in.
+//!
+//! # File format
+//! A safetensors file whose tensors are the router's arrays (`F32`), with one metadata entry,
+//! `oats-router`: JSON with the format's `version`, the [`RouterSpec`] that was fitted, and `notes`,
+//! what is no array (words, ids). A router inside a router has its names behind a prefix,
+//! `base/tools`.
+
+use std::{collections::BTreeMap, fs, io::Write, path::Path};
+
+use ndarray::{Array, ArrayBase, ArrayD, Data, Dimension};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use tempfile::NamedTempFile;
+
+use crate::{Error, Router, RouterSpec};
+
+/// Named arrays, and notes for what is no array.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    arrays: BTreeMap<String, ArrayD<f32>>,
+    notes: BTreeMap<String, Value>,
+}
+
+const METADATA: &str = "oats-router";
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    version: u32,
+    router: RouterSpec,
+    notes: BTreeMap<String, Value>,
+}
+
+impl State {
+    /// Adds an array.
+    pub fn put<S: Data<Elem = f32>, D: Dimension>(&mut self, name: &str, array: &ArrayBase<S, D>) {
+        self.arrays
+            .insert(name.to_owned(), array.to_owned().into_dyn());
+    }
+
+    /// Adds what is no array.
+    pub fn note(&mut self, name: &str, content: impl Serialize) {
+        let content = serde_json::to_value(content).unwrap_or_default();
+        self.notes.insert(name.to_owned(), content);
+    }
+
+    /// Adds everything of `inner` behind `prefix/`.
+    pub fn nest(&mut self, prefix: &str, inner: State) {
+        let named = |name: String| format!("{prefix}/{name}");
+        let arrays = inner.arrays.into_iter();
+        self.arrays
+            .extend(arrays.map(|(name, array)| (named(name), array)));
+        let notes = inner.notes.into_iter();
+        self.notes
+            .extend(notes.map(|(name, note)| (named(name), note)));
+    }
+
+    /// The array of that name.
+    ///
+    /// # Errors
+    /// [`Error::State`] if there is none or it has another number of dimensions.
+    pub fn array<D: Dimension>(&self, name: &str) -> Result<Array<f32, D>, Error> {
+        let array = self
+            .arrays
+            .get(name)
+            .ok_or_else(|| Error::State(format!("there is no array `{name}`")))?;
+        array.clone().into_dimensionality().map_err(|_| {
+            Error::State(format!(
+                "the array `{name}` has {} dimensions",
+                array.ndim()
+            ))
+        })
+    }
+
+    /// The note of that name.
+    ///
+    /// # Errors
+    /// [`Error::State`] if there is none or it is something else.
+    pub fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
+        let note = self
+            .notes
+            .get(name)
+            .ok_or_else(|| Error::State(format!("there is no note `{name}`")))?;
+        serde_json::from_value(note.clone())
+            .map_err(|error| Error::State(format!("the note `{name}`: {error}")))
+    }
+
+    /// Everything behind `prefix/`, without the prefix.
+    pub fn nested(&self, prefix: &str) -> State {
+        fn behind<T: Clone>(map: &BTreeMap<String, T>, prefix: &str) -> BTreeMap<String, T> {
+            map.iter()
+                .filter_map(|(name, value)| {
+                    let name = name.strip_prefix(prefix)?.strip_prefix('/')?;
+                    Some((name.to_owned(), value.clone()))
+                })
+                .collect()
+        }
+        State {
+            arrays: behind(&self.arrays, prefix),
+            notes: behind(&self.notes, prefix),
+        }
+    }
+
+    /// Writes the state of a router that was fitted by `spec`.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn save(&self, spec: &RouterSpec, path: &Path) -> Result<(), Error> {
+        let fault = |problem: String| Error::File {
+            action: "write",
+            path: path.to_owned(),
+            problem,
+        };
+        let header = Header {
+            version: VERSION,
+            router: spec.clone(),
+            notes: self.notes.clone(),
+        };
+        let header = serde_json::to_string(&header).map_err(|error| fault(error.to_string()))?;
+        let bytes: Vec<(&String, &[usize], Vec<u8>)> = self
+            .arrays
+            .iter()
+            .map(|(name, array)| {
+                let bytes = array.iter().flat_map(|value| value.to_le_bytes()).collect();
+                (name, array.shape(), bytes)
+            })
+            .collect();
+        let views = bytes
+            .iter()
+            .map(|(name, shape, bytes)| {
+                TensorView::new(Dtype::F32, shape.to_vec(), bytes).map(|view| (*name, view))
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| fault(error.to_string()))?;
+        let metadata = [(METADATA.to_owned(), header)].into();
+        let content = safetensors::serialize(views, Some(metadata))
+            .map_err(|error| fault(error.to_string()))?;
+
+        let folder = path.parent().filter(|folder| folder.as_os_str() != "");
+        let write = || {
+            let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+            file.write_all(&content)?;
+            file.persist(path)?;
+            Ok(())
+        };
+        write().map_err(|error: std::io::Error| fault(error.to_string()))
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the file cannot be read or is something else.
+    pub fn load(path: &Path) -> Result<(RouterSpec, Self), Error> {
+        let fault = |problem: String| Error::File {
+            action: "read",
+            path: path.to_owned(),
+            problem,
+        };
+        let content = fs::read(path).map_err(|error| fault(error.to_string()))?;
+        let file = SafeTensors::deserialize(&content).map_err(|error| fault(error.to_string()))?;
+        let (_, metadata) =
+            SafeTensors::read_metadata(&content).map_err(|error| fault(error.to_string()))?;
+        let header = metadata
+            .metadata()
+            .as_ref()
+            .and_then(|entries| entries.get(METADATA))
+            .ok_or_else(|| fault(format!("it has no metadata entry `{METADATA}`")))?;
+        let header: Header =
+            serde_json::from_str(header).map_err(|error| fault(error.to_string()))?;
+        if header.version != VERSION {
+            return Err(fault(format!(
+                "it has version {}, this program reads version {VERSION}",
+                header.version
+            )));
+        }
+        let mut arrays = BTreeMap::new();
+        for (name, view) in file.tensors() {
+            if view.dtype() != Dtype::F32 {
+                return Err(fault(format!("the array `{name}` is not of type F32")));
+            }
+            let (numbers, _) = view.data().as_chunks();
+            let numbers = numbers.iter().map(|&bytes| f32::from_le_bytes(bytes));
+            let array = ArrayD::from_shape_vec(view.shape(), numbers.collect())
+                .map_err(|error| fault(error.to_string()))?;
+            arrays.insert(name, array);
+        }
+        let state = Self {
+            arrays,
+            notes: header.notes,
+        };
+        Ok((header.router, state))
+    }
+}
+
+/// Reads a router that was kept in a file by [`State::save`].
+///
+/// # Errors
+/// [`Error::File`] or [`Error::State`] if the file is damaged or something else.
+pub fn load(path: &Path) -> Result<(RouterSpec, Box<dyn Router>), Error> {
+    let (spec, state) = State::load(path)?;
+    let router = spec.restore(&state).map_err(|error| Error::File {
+        action: "read",
+        path: path.to_owned(),
+        problem: error.to_string(),
+    })?;
+    Ok((spec, router))
+}
