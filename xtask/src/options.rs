@@ -114,12 +114,18 @@ pub(crate) struct Extent {
     /// Only the first N seeds of each grid.
     #[arg(long, value_name = "N")]
     pub seeds: Option<NonZeroUsize>,
+    /// Only the first seed of each grid, and only what the grids name under `quick`.
+    #[arg(long, conflicts_with = "seeds")]
+    pub quick: bool,
     /// Fail if one of these data sets cannot be had, instead of going on without it.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = dataset)]
     pub require: Vec<Dataset>,
     /// Also write every ranking as a TREC run, with qrels, for trec_eval: DIR/EXPERIMENT/trec/.
     #[arg(long)]
     pub trec: bool,
+    /// Also save every fitted router, as safetensors with its settings: DIR/EXPERIMENT/routers/.
+    #[arg(long)]
+    pub save_routers: bool,
 }
 
 impl Extent {
@@ -134,6 +140,9 @@ impl Extent {
         let restricted: Vec<Experiment> = experiments
             .into_iter()
             .map(|mut experiment| {
+                if self.quick {
+                    experiment.quicken();
+                }
                 experiment.restrict(self.datasets.as_deref(), self.seeds.map(NonZeroUsize::get));
                 experiment
             })
@@ -154,6 +163,7 @@ impl Extent {
             out: out.to_owned(),
             require: self.require.clone(),
             trec: self.trec,
+            routers: self.save_routers,
         };
         Ok(oats_harness::run(
             experiment,

@@ -32,11 +32,11 @@ impl Observer for Terminal {
     fn begin(&self, what: &str, total: usize) {
         let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template(
-            "{msg:<40} {bar:30} {pos}/{len} {elapsed} (about {eta} left)",
+            "{prefix:<40} {bar:30} {pos}/{len} {elapsed} (about {eta} left) {wide_msg}",
         ) {
             bar.set_style(style);
         }
-        bar.set_message(what.to_owned());
+        bar.set_prefix(what.to_owned());
         let task = Task {
             what: what.to_owned(),
             bar,
@@ -56,6 +56,14 @@ impl Observer for Terminal {
             {
                 let seconds = bar.elapsed().as_secs();
                 eprintln!("{what}: {percent} % after {seconds} s");
+            }
+        });
+    }
+
+    fn detail(&self, line: &str) {
+        self.with_task(|current| {
+            if let Some(task) = current {
+                task.bar.set_message(line.to_owned());
             }
         });
     }

@@ -176,6 +176,7 @@ impl Results {
                     let row = self.tests.iter().find(|row| {
                         row.dataset == dataset
                             && row.split == split
+                            && row.outcomes == "all"
                             && row.pool == pool
                             && row.subset == subset
                             && row.embedder == embedder
@@ -281,6 +282,7 @@ impl Results {
             let row = self.metrics.iter().find(|row| {
                 row.dataset == labels.dataset
                     && row.split == split
+                    && row.outcomes == "all"
                     && row.pool == pool
                     && row.subset == labels.subset
                     && row.embedder == labels.embedder

@@ -137,12 +137,20 @@ fn of_dataset(experiment: &Experiment, rows: &[&MetricRow]) -> Table {
         .map(|row| (row.split.as_str(), row.pool.as_str()))
         .collect();
     let embedders: BTreeSet<&str> = rows.iter().map(|row| row.embedder.as_str()).collect();
-    let mut columns = vec![Column::Text, Column::Text];
+    let outcomes = outcomes(experiment, rows);
+    // Most experiments learn from labels alone, and need no column to say so.
+    let tells_outcomes = outcomes != ["all"];
+    let mut labels = vec!["router", "embedder"];
+    if tells_outcomes {
+        labels.push("outcomes");
+    }
+    let mut columns = vec![Column::Text; labels.len()];
     columns.extend(protocols.iter().map(|_| Column::Number));
     let mut table = Table::with_columns(columns);
     table.heading(
-        ["", ""]
-            .into_iter()
+        labels
+            .iter()
+            .map(|_| "")
             .chain(protocols.iter().map(|(split, _)| *split)),
     );
     let pools = protocols.iter().map(|(_, pool)| match *pool {
@@ -150,32 +158,59 @@ fn of_dataset(experiment: &Experiment, rows: &[&MetricRow]) -> Table {
         "catalogue" => "cata.",
         other => other,
     });
-    table.heading(["router", "embedder"].into_iter().chain(pools));
+    table.heading(labels.iter().copied().chain(pools));
+    let most = rows.iter().map(|row| seeds(row)).max();
     for router in &experiment.routers {
         for embedder in &embedders {
-            let values: Vec<Option<f64>> = protocols
-                .iter()
-                .map(|&(split, pool)| {
-                    rows.iter()
-                        .find(|row| {
+            for outcomes in &outcomes {
+                let found: Vec<Option<&MetricRow>> = protocols
+                    .iter()
+                    .map(|&(split, pool)| {
+                        rows.iter().copied().find(|row| {
                             row.router == router.label
                                 && row.embedder == *embedder
+                                && row.outcomes == *outcomes
                                 && row.split == split
                                 && row.pool == pool
                         })
-                        .map(|row| row.value.get())
-                })
-                .collect();
-            if values.iter().all(Option::is_none) {
-                continue;
+                    })
+                    .collect();
+                let Some(any) = found.iter().copied().flatten().next() else {
+                    continue;
+                };
+                let label = match seeds(any) {
+                    fewer if Some(fewer) < most => format!("{} ({fewer} seeds)", router.label),
+                    _ => router.label.clone(),
+                };
+                let mut cells = vec![label, (*embedder).to_owned()];
+                if tells_outcomes {
+                    cells.push(outcomes.clone());
+                }
+                cells.extend(found.iter().map(|row| match row {
+                    Some(row) => format!("{:.3}", row.value.get()),
+                    None => "–".to_owned(),
+                }));
+                table.row(cells);
             }
-            let numbers = values.into_iter().map(|value| match value {
-                Some(value) => format!("{value:.3}"),
-                None => "–".to_owned(),
-            });
-            let labels = [router.label.clone(), (*embedder).to_owned()];
-            table.row(labels.into_iter().chain(numbers));
         }
     }
     table
+}
+
+/// Those of the rows, in the experiment's order.
+fn outcomes(experiment: &Experiment, rows: &[&MetricRow]) -> Vec<String> {
+    let mut outcomes: Vec<String> = Vec::new();
+    for known in experiment.grids.iter().flat_map(|grid| &grid.outcomes) {
+        let known = known.to_string();
+        if !outcomes.contains(&known) && rows.iter().any(|row| row.outcomes == known) {
+            outcomes.push(known);
+        }
+    }
+    outcomes
+}
+
+/// N of `mean-of-N`.
+fn seeds(row: &MetricRow) -> usize {
+    let number = row.seed.strip_prefix("mean-of-");
+    number.and_then(|n| n.parse().ok()).unwrap_or(0)
 }

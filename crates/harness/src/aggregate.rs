@@ -8,16 +8,17 @@ use oats_metrics::{Bootstrap, Stratum};
 use rayon::prelude::*;
 
 use crate::{
-    Error, Experiment, Pool,
+    Error, Experiment, Outcomes, Pool,
     cell::Scores,
     rows::{MetricRow, NO_EMBEDDER, Number, TestRow},
 };
 
-/// All cells of one benchmark under one kind of split.
+/// All cells of one benchmark under one kind of split and of outcomes.
 pub(crate) struct Block<'a> {
     pub experiment: &'a Experiment,
     pub benchmark: &'a Benchmark,
     pub split: SplitKind,
+    pub outcomes: Outcomes,
     pub pools: &'a [Pool],
     pub seeds: &'a [u64],
     /// One for each seed.
@@ -26,7 +27,7 @@ pub(crate) struct Block<'a> {
     pub series: Vec<Series>,
 }
 
-/// One router's cells, one for each seed.
+/// One router's cells, one for each seed or for the first of them.
 pub(crate) struct Series {
     pub router: String,
     /// `none` for routers that read no embeddings.
@@ -40,6 +41,9 @@ pub(crate) const BOOTSTRAP: Bootstrap = Bootstrap {
     confidence: 0.95,
     seed: 0,
 };
+
+/// The subset that every query is in.
+const ALL: &str = "all";
 
 /// The test queries whose text also stands in training, and the others. Reported where either part
 /// is at least [`LEAST_SHARE`] of the test in every split.
@@ -134,14 +138,15 @@ impl Block<'_> {
         let strata = |series: &Series| {
             members
                 .iter()
-                .map(|(seed, rows)| Stratum {
-                    clusters: rows
-                        .iter()
-                        .map(|&row| clusters[self.splits[*seed].test[row]])
-                        .collect(),
-                    values: series.scores[*seed]
-                        .index_axis(Axis(0), position)
-                        .select(Axis(0), rows),
+                .filter_map(|(seed, rows)| {
+                    let scores = series.scores.get(*seed)?;
+                    Some(Stratum {
+                        clusters: rows
+                            .iter()
+                            .map(|&row| clusters[self.splits[*seed].test[row]])
+                            .collect(),
+                        values: scores.index_axis(Axis(0), position).select(Axis(0), rows),
+                    })
                 })
                 .collect()
         };
@@ -154,6 +159,7 @@ impl Block<'_> {
                 .series
                 .iter()
                 .map(|series| (series, strata(series)))
+                .filter(|(_, strata): &(_, Vec<Stratum>)| !strata.is_empty())
                 .collect(),
         }
     }
@@ -165,7 +171,8 @@ struct Subset<'a> {
     rows: Vec<Vec<usize>>,
 }
 
-/// What one subset's queries scored in one pool: per series a stratum for each seed.
+/// What one subset's queries scored in one pool: per series a stratum for each of `seeds`, or for the
+/// first of them.
 struct Group<'a> {
     block: &'a Block<'a>,
     pool: Pool,
@@ -185,6 +192,7 @@ impl Group<'_> {
                         experiment: self.block.experiment.name.clone(),
                         dataset: self.block.benchmark.name().to_owned(),
                         split: self.block.split.to_string(),
+                        outcomes: self.block.outcomes.to_string(),
                         pool: self.pool.to_string(),
                         subset: self.subset.to_owned(),
                         embedder: series.embedder.clone(),
@@ -199,10 +207,13 @@ impl Group<'_> {
                 }
                 Ok(())
             };
-            for (seed, stratum) in self.seeds.iter().zip(strata) {
-                push(seed.to_string(), slice::from_ref(stratum))?;
+            // Of other subsets nobody asks for a single seed, and there are many of them.
+            if self.subset == ALL {
+                for (seed, stratum) in self.seeds.iter().zip(strata) {
+                    push(seed.to_string(), slice::from_ref(stratum))?;
+                }
             }
-            push(self.mean_label(), strata)?;
+            push(mean_label(strata), strata)?;
         }
         Ok(rows)
     }
@@ -226,18 +237,21 @@ impl Group<'_> {
                     (NO_EMBEDDER, one) | (one, NO_EMBEDDER) => one,
                     _ => continue,
                 };
+                let common = strata.len().min(baseline_strata.len());
+                let (strata, baseline_strata) = (&strata[..common], &baseline_strata[..common]);
                 let tests = BOOTSTRAP.paired(strata, baseline_strata)?;
                 for (metric, test) in experiment.metrics.iter().zip(tests) {
                     rows.push(TestRow {
                         experiment: experiment.name.clone(),
                         dataset: self.block.benchmark.name().to_owned(),
                         split: self.block.split.to_string(),
+                        outcomes: self.block.outcomes.to_string(),
                         pool: self.pool.to_string(),
                         subset: self.subset.to_owned(),
                         embedder: embedder.to_owned(),
                         router: series.router.clone(),
                         baseline: baseline.router.clone(),
-                        seed: self.mean_label(),
+                        seed: mean_label(strata),
                         metric: metric.to_string(),
                         difference: Number::new(test.difference),
                         ci_low: Number::new(test.low),
@@ -250,10 +264,10 @@ impl Group<'_> {
         }
         Ok(rows)
     }
+}
 
-    fn mean_label(&self) -> String {
-        format!("mean-of-{}", self.seeds.len())
-    }
+fn mean_label(strata: &[Stratum]) -> String {
+    format!("mean-of-{}", strata.len())
 }
 
 /// Queries with the same normalised text are one cluster: their scores are not independent.

@@ -37,13 +37,21 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A router could not be fitted.
-    #[error("{cell}: {source}")]
+    #[error("{cell}: {source}{}", match checkpoint {
+        Some(file) => format!("; the checkpoint is {}", file.display()),
+        None => String::new(),
+    })]
     Router {
-        /// `dataset/split/router-embedder-seed`.
+        /// `dataset/split/outcomes/router-embedder-seed`.
         cell: String,
         /// Why.
         source: oats_routers::Error,
+        /// Where the last good state of a fit that diverged was saved.
+        checkpoint: Option<PathBuf>,
     },
+    /// A fitted router cannot be saved.
+    #[error(transparent)]
+    Save(oats_routers::Error),
     /// A benchmark is not as it should be.
     #[error(transparent)]
     Dataset(#[from] oats_datasets::Error),

@@ -1,18 +1,17 @@
-//! One benchmark: embeddings → splits → cells → rows.
+//! One benchmark: embeddings → splits and outcomes → cells → rows.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use oats_datasets::{Benchmark, Split, SplitKind};
 use oats_embedders::Embedder;
 
 use crate::{
-    Error, Experiment, Grid, Observer, Pool, Resources, RouterEntry,
-    aggregate::{Block, Series},
-    cell::Cell,
+    EmbedderKind, Embeddings, Error, Experiment, Grid, Observer, Pool, Resources,
+    aggregate::Block,
     journal::{self, Journal},
+    keepsakes::Keepsakes,
     manifest::{self, DatasetEntry},
-    resources::Embeddings,
-    rows::{MetricRow, NO_EMBEDDER, TestRow},
+    rows::{MetricRow, TestRow},
 };
 
 /// What is evaluated, and how.
@@ -21,12 +20,11 @@ pub(crate) struct Evaluation<'a> {
     pub resources: &'a Resources,
     pub observer: &'a dyn Observer,
     pub journal: &'a Journal,
-    /// Where rankings are written, if they are.
-    pub trec: Option<&'a Path>,
+    pub keepsakes: &'a Keepsakes,
     pub grid: &'a Grid,
     pub benchmark: &'a Benchmark,
     pub pools: &'a [Pool],
-    pub embedders: &'a [Arc<dyn Embedder>],
+    pub embedders: &'a [(EmbedderKind, Arc<dyn Embedder>)],
 }
 
 /// What one benchmark adds to the result files.
@@ -37,16 +35,19 @@ pub(crate) struct Evaluated {
 }
 
 /// What all cells of the benchmark read.
-struct Inputs<'a> {
+pub(crate) struct Inputs<'a> {
     /// Checksum of tools and queries.
-    benchmark: String,
-    embedded: Vec<Embedded<'a>>,
+    pub benchmark: String,
+    pub embedded: Vec<Embedded<'a>>,
+    /// For routers that read no embeddings.
+    pub none: Embeddings,
 }
 
 /// The benchmark's vectors by one embedder.
-struct Embedded<'a> {
-    embedder: &'a dyn Embedder,
-    vectors: Embeddings,
+pub(crate) struct Embedded<'a> {
+    pub kind: EmbedderKind,
+    pub embedder: &'a dyn Embedder,
+    pub vectors: Embeddings,
 }
 
 impl Evaluation<'_> {
@@ -75,18 +76,21 @@ impl Evaluation<'_> {
                 .map(|&seed| Split::new(kind, self.benchmark, seed))
                 .collect();
             splits_described.insert(kind.to_string(), self.describe_splits(kind, &splits));
-            let block = Block {
-                experiment: self.experiment,
-                benchmark: self.benchmark,
-                split: kind,
-                pools: self.pools,
-                seeds: &self.grid.seeds,
-                splits: &splits,
-                series: self.series(&inputs, kind, &splits)?,
-            };
-            let rows = block.rows()?;
-            metrics.extend(rows.0);
-            tests.extend(rows.1);
+            for &outcomes in &self.grid.outcomes {
+                let block = Block {
+                    experiment: self.experiment,
+                    benchmark: self.benchmark,
+                    split: kind,
+                    outcomes,
+                    pools: self.pools,
+                    seeds: &self.grid.seeds,
+                    splits: &splits,
+                    series: self.series(&inputs, kind, outcomes, &splits)?,
+                };
+                let rows = block.rows()?;
+                metrics.extend(rows.0);
+                tests.extend(rows.1);
+            }
         }
         let entry = DatasetEntry {
             configuration: manifest::describe_experiment(self.experiment, self.grid),
@@ -96,7 +100,7 @@ impl Evaluation<'_> {
             embedders: self
                 .embedders
                 .iter()
-                .map(|embedder| {
+                .map(|(_, embedder)| {
                     let described = manifest::describe_embedder(embedder.as_ref());
                     (embedder.name().to_owned(), described)
                 })
@@ -113,7 +117,7 @@ impl Evaluation<'_> {
 
     fn inputs(&self) -> Result<Inputs<'_>, Error> {
         let content = serde_json::to_string(&(self.benchmark.tools(), self.benchmark.queries()));
-        let embedded = self.embedders.iter().map(|embedder| {
+        let embedded = self.embedders.iter().map(|(kind, embedder)| {
             let embedder = embedder.as_ref();
             self.observer.note(&format!(
                 "{}: embedder {}: {}",
@@ -124,11 +128,16 @@ impl Evaluation<'_> {
             let vectors = self
                 .resources
                 .embed(embedder, self.benchmark, self.observer)?;
-            Ok(Embedded { embedder, vectors })
+            Ok(Embedded {
+                kind: *kind,
+                embedder,
+                vectors,
+            })
         });
         Ok(Inputs {
             benchmark: journal::checksum(content.unwrap_or_default().as_bytes()),
             embedded: embedded.collect::<Result<_, Error>>()?,
+            none: Embeddings::none(),
         })
     }
 
@@ -156,86 +165,5 @@ impl Evaluation<'_> {
             100.0 * shares / splits.len() as f64
         ));
         descriptions
-    }
-
-    /// Every router by every embedder, each with one cell a seed.
-    fn series(
-        &self,
-        inputs: &Inputs<'_>,
-        kind: SplitKind,
-        splits: &[Split],
-    ) -> Result<Vec<Series>, Error> {
-        let runs: Vec<(&RouterEntry, Option<&Embedded<'_>>)> = self
-            .experiment
-            .routers
-            .iter()
-            .flat_map(|router| -> Vec<_> {
-                if router.spec.reads_embeddings() {
-                    let embedded = inputs.embedded.iter();
-                    embedded.map(|embedded| (router, Some(embedded))).collect()
-                } else {
-                    vec![(router, None)]
-                }
-            })
-            .collect();
-        let what = format!("{}: {kind} split", self.benchmark.name());
-        let cells = runs.len() * splits.len();
-        self.observer.begin(&what, cells);
-        let mut finished = Vec::new();
-        let mut taken_over = 0;
-        for (router, embedded) in runs {
-            let embedder = embedded.map_or(NO_EMBEDDER, |e| e.embedder.name());
-            let mut scores = Vec::new();
-            for (&seed, split) in self.grid.seeds.iter().zip(splits) {
-                let cell = Cell {
-                    labels: format!(
-                        "{}/{kind}/{}-{embedder}-{seed}",
-                        self.benchmark.name(),
-                        router.label
-                    ),
-                    benchmark: self.benchmark,
-                    split,
-                    seed,
-                    router,
-                    embeddings: embedded.map(|e| &e.vectors),
-                    pools: self.pools,
-                    metrics: &self.experiment.metrics,
-                };
-                let settings = serde_json::json!([
-                    cell.labels,
-                    inputs.benchmark,
-                    embedded.map(|e| e.embedder.fingerprint()),
-                    router.spec,
-                    self.pools,
-                    self.experiment.metrics,
-                ]);
-                let key = self.journal.key(&settings.to_string());
-                scores.push(match self.journal.load(&key, cell.shape()) {
-                    // Rankings are not in the journal.
-                    Some(scores) if self.trec.is_none() => {
-                        taken_over += 1;
-                        scores
-                    }
-                    _ => {
-                        let scores = cell.compute(self.trec)?;
-                        self.journal.store(&key, &scores)?;
-                        scores
-                    }
-                });
-                self.observer.advance(1);
-            }
-            finished.push(Series {
-                router: router.label.clone(),
-                embedder: embedder.to_owned(),
-                scores,
-            });
-        }
-        self.observer.end();
-        if taken_over > 0 {
-            self.observer.note(&format!(
-                "{what}: {taken_over} of {cells} cells were finished by an earlier run"
-            ));
-        }
-        Ok(finished)
     }
 }

@@ -1,6 +1,11 @@
-//! Finished cells of a run that is under way, so that an interrupted one goes on where it stopped.
+//! Finished cells, kept until all experiments are done: an interrupted run goes on where it stopped,
+//! and what several experiments need is computed once.
 
-use std::{fs, io, path::PathBuf, sync::OnceLock};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use ndarray::Array3;
 use sha2::{Digest, Sha256};
@@ -11,16 +16,21 @@ use crate::{Error, cell::Scores, write::write_whole};
 /// SHA-256 of these bytes.
 ///
 /// A cell's key holds everything its numbers depend on, this program's own bytes included, so that
-/// no number outlives the code, data or settings that made it.
+/// no number outlives the code, data or settings that made it; and nothing else, so that experiments
+/// share cells.
 pub(crate) struct Journal {
     folder: PathBuf,
     program: &'static str,
 }
 
+/// In the folder that experiments are run into, beside their own; no experiment may be called that.
+pub(crate) const FOLDER: &str = "cells";
+
 impl Journal {
-    pub(crate) fn open(folder: PathBuf) -> Result<Self, Error> {
+    /// The journal of all experiments that are run into `out`.
+    pub(crate) fn open(out: &Path) -> Result<Self, Error> {
         Ok(Self {
-            folder,
+            folder: out.join(FOLDER),
             program: this_program()?,
         })
     }
@@ -56,18 +66,23 @@ impl Journal {
         })
     }
 
-    /// Forgets everything: the run is complete and its results are written.
-    pub(crate) fn finish(self) -> Result<(), Error> {
-        match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::io("remove", &self.folder)(error))
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn file(&self, key: &str) -> PathBuf {
         self.folder.join(format!("{key}.cell"))
+    }
+}
+
+/// Forgets the finished cells of the experiments that were run into `out`: to be called when all of
+/// them are done.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn forget_cells(out: &Path) -> Result<(), Error> {
+    let folder = out.join(FOLDER);
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove", folder)(error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -22,15 +22,17 @@
 //! # Ok::<(), oats_harness::Error>(())
 //! ```
 //!
-//! A *cell* is one router fitted on one split (dataset, kind, seed) with one embedder; it scores
-//! both pools. [`run`] computes an experiment's cells, keeps each until all are done, and turns them
-//! into rows.
+//! A *cell* is one router fitted on one split (dataset, kind, seed) with one embedder and one kind of
+//! outcomes; it scores both pools. [`run`] computes an experiment's cells, several at a time, keeps
+//! each until [`forget_cells`], and turns them into rows.
 //!
 //! | module | what |
 //! | --- | --- |
-//! | [`Experiment`], [`Grid`], [`Pool`] | `experiment.rs`: the TOML format |
+//! | [`Experiment`], [`Grid`], [`Pool`], [`Quick`], [`RouterEntry`] | `experiment/`: the TOML format |
+//! | [`Outcomes`], [`Drawn`] | `outcomes.rs`: what routers learn from: labels or a log |
 //! | [`Resources`] | `resources.rs`: benchmarks and embedders, each loaded once; vectors |
-//! | [`run`], [`RunOptions`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cell.rs` (a cell), `journal.rs` (resume) and `aggregate.rs` (cells to rows) |
+//! | [`run`], [`RunOptions`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
+//! | [`forget_cells`] | `journal.rs`: finished cells on disk |
 //! | [`rows`], [`Manifest`] | the result files |
 //! | [`Verdict`], [`bless`] | committed results: compared, updated |
 //! | [`Observer`] | `observer.rs`: progress |
@@ -38,24 +40,30 @@
 mod aggregate;
 mod bless;
 mod cell;
+mod cells;
 mod error;
 mod evaluation;
 mod experiment;
 mod journal;
+mod keepsakes;
 mod manifest;
 mod observer;
+mod outcomes;
 mod resources;
 pub mod rows;
 mod runner;
 mod skip;
 mod verdict;
+mod workers;
 mod write;
 
 pub use bless::bless;
 pub use error::Error;
-pub use experiment::{Experiment, Grid, Pool, RouterEntry};
+pub use experiment::{Experiment, Grid, Pool, Quick, RouterEntry};
+pub use journal::forget_cells;
 pub use manifest::{DatasetEntry, Manifest};
 pub use observer::Observer;
+pub use outcomes::{Drawn, Outcomes};
 pub use resources::{Available, EmbedderKind, Embeddings, Resources};
 pub use runner::{RunOptions, RunSummary, run};
 pub use skip::Skip;

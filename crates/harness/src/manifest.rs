@@ -43,7 +43,7 @@ pub struct DatasetEntry {
     pub embedders: BTreeMap<String, Value>,
     /// Where it ran.
     pub machine: Value,
-    /// Wall time, with cells that an earlier, interrupted run had finished counted as nothing.
+    /// Wall time, with cells that an earlier run or experiment had finished counted as nothing.
     pub seconds: f64,
 }
 
@@ -175,7 +175,7 @@ pub(crate) fn describe_experiment(experiment: &Experiment, grid: &Grid) -> Value
         "metrics": experiment.metrics,
         "subsets": experiment.subsets,
         "baselines": experiment.baselines,
-        "routers": by_way_of_text(&experiment.routers),
+        "routers": by_way_of_text(&experiment.routers_on(grid).collect::<Vec<_>>()),
         "grid": grid,
         "bootstrap": BOOTSTRAP,
     })

@@ -70,6 +70,35 @@ pub struct Embeddings {
     pub queries: Array2<f32>,
 }
 
+impl Embeddings {
+    /// For routers that read none: no rows.
+    pub fn none() -> Self {
+        Self {
+            tools: Array2::zeros((0, 0)),
+            queries: Array2::zeros((0, 0)),
+        }
+    }
+
+    /// The vector of a query; empty where there are none.
+    ///
+    /// # Panics
+    /// If there are vectors, but none of that query.
+    pub fn query(&self, query: usize) -> &[f32] {
+        if self.queries.is_empty() {
+            return &[];
+        }
+        self.queries.row(query).to_slice().unwrap_or_default()
+    }
+
+    /// The vectors of some queries, a row each; no rows where there are none.
+    pub(crate) fn of_queries(&self, queries: &[usize]) -> Array2<f32> {
+        if self.queries.is_empty() {
+            return self.queries.clone();
+        }
+        self.queries.select(Axis(0), queries)
+    }
+}
+
 impl Resources {
     /// Resources that are looked for in these places.
     pub fn new(

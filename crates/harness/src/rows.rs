@@ -36,6 +36,8 @@ pub struct MetricRow {
     pub dataset: String,
     /// `instance`, `query` or `tool`.
     pub split: String,
+    /// What routers learned from: [`Outcomes`](crate::Outcomes).
+    pub outcomes: String,
     /// `candidates` or `catalogue`.
     pub pool: String,
     /// `all`, or one of the benchmark's subsets.
@@ -44,8 +46,8 @@ pub struct MetricRow {
     pub embedder: String,
     /// The router's label.
     pub router: String,
-    /// The split's seed, or `mean-of-N` for the mean over the run's N seeds (without those whose
-    /// test part has no query of the subset).
+    /// `mean-of-N` for the mean over N seeds: those of the grid that the router is run with, without
+    /// those whose test part has no query of the subset. For the subset `all` also each split's seed.
     pub seed: String,
     /// The metric.
     pub metric: String,
@@ -59,7 +61,8 @@ pub struct MetricRow {
     pub n: usize,
 }
 
-/// A row of `tests.csv`: a router against the baseline, query by query, over all of the run's seeds.
+/// A row of `tests.csv`: a router against the baseline, query by query, over the seeds that both were
+/// run with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestRow {
@@ -69,6 +72,8 @@ pub struct TestRow {
     pub dataset: String,
     /// `instance`, `query` or `tool`.
     pub split: String,
+    /// What routers learned from: [`Outcomes`](crate::Outcomes).
+    pub outcomes: String,
     /// `candidates` or `catalogue`.
     pub pool: String,
     /// `all`, or one of the benchmark's subsets.
@@ -101,6 +106,7 @@ impl Row for MetricRow {
         "experiment",
         "dataset",
         "split",
+        "outcomes",
         "pool",
         "subset",
         "embedder",
@@ -118,6 +124,7 @@ impl Row for MetricRow {
             &self.experiment,
             &self.dataset,
             &self.split,
+            &self.outcomes,
             &self.pool,
             &self.subset,
             &self.embedder,
@@ -142,6 +149,7 @@ impl Row for TestRow {
         "experiment",
         "dataset",
         "split",
+        "outcomes",
         "pool",
         "subset",
         "embedder",
@@ -161,6 +169,7 @@ impl Row for TestRow {
             &self.experiment,
             &self.dataset,
             &self.split,
+            &self.outcomes,
             &self.pool,
             &self.subset,
             &self.embedder,

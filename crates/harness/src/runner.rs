@@ -6,12 +6,13 @@ use oats_datasets::{Benchmark, Dataset};
 use oats_embedders::Embedder;
 
 use crate::{
-    Error, Experiment, Grid, Observer, Pool, Resources, Skip,
+    EmbedderKind, Error, Experiment, Grid, Observer, Pool, Resources, Skip,
     aggregate::{SEEN, UNSEEN},
     evaluation::Evaluation,
     journal::Journal,
+    keepsakes::Keepsakes,
     manifest::Manifest,
-    rows::{MetricRow, Row, TestRow, write_rows},
+    rows::{MetricRow, NO_EMBEDDER, Row, TestRow, write_rows},
 };
 
 /// How an experiment is run.
@@ -22,9 +23,13 @@ pub struct RunOptions {
     /// Data sets whose absence is an error instead of a skip.
     pub require: Vec<Dataset>,
     /// Whether rankings are also written, as soon as a cell is done, as
-    /// `trec/<dataset>/<split>/<router>-<embedder>-<seed>/<pool>.run` with `qrels` beside it. Cells
-    /// of an interrupted run are then computed again.
+    /// `trec/<dataset>/<split>/<outcomes>/<router>-<embedder>-<seed>/<pool>.run` with `qrels` beside
+    /// it. Cells that were finished before are then computed again.
     pub trec: bool,
+    /// Whether fitted routers are also saved, likewise, as
+    /// `routers/<dataset>-<split>-<outcomes>-<router>-<embedder>-<seed>.safetensors`;
+    /// [`oats_routers::load`] reads them.
+    pub routers: bool,
 }
 
 /// What a run made.
@@ -45,13 +50,15 @@ pub struct RunSummary {
 /// Runs every cell that can be run and writes the experiment's folder.
 ///
 /// What cannot be had (a data set, a model) is reported to the observer and skipped. Finished cells
-/// survive an interruption; a later run with the same program, data and settings takes them over.
-/// Result files are written when all cells are done, and are bit-identical for any number of
-/// threads (the manifest tells of time and machine, and is not).
+/// are kept in `cells` in the folder `out`, for later runs of this and of other experiments with the
+/// same program, data and settings, until [`forget_cells`](crate::forget_cells). Cells are computed
+/// on all threads of the current rayon pool. Result files are written when all are done, and are
+/// bit-identical for any number of threads (the manifest tells of time and machine, and is not).
 ///
 /// # Errors
-/// Bad content, a missing data set that is required, or a folder that cannot be written. Results of
-/// earlier runs are left as they are.
+/// Bad content, a missing data set that is required, a fit that fails, or a folder that cannot be
+/// written. Results of earlier runs are left as they are. A fit that diverged leaves its last good
+/// state in `diverged/`, as [`RunOptions::routers`] would.
 pub fn run(
     experiment: &Experiment,
     resources: &Resources,
@@ -67,8 +74,8 @@ pub fn run(
     };
     let tasks = plan.tasks()?;
     let folder = options.out.join(&experiment.name);
-    let journal = Journal::open(folder.join("cells"))?;
-    let trec = options.trec.then(|| folder.join("trec"));
+    let journal = Journal::open(&options.out)?;
+    let keepsakes = Keepsakes::new(options, &folder);
     let (mut metrics, mut tests) = (Vec::new(), Vec::new());
     let mut datasets = BTreeMap::new();
     for task in &tasks {
@@ -77,7 +84,7 @@ pub fn run(
             resources,
             observer,
             journal: &journal,
-            trec: trec.as_deref(),
+            keepsakes: &keepsakes,
             grid: task.grid,
             benchmark: &task.benchmark,
             pools: &task.pools,
@@ -102,7 +109,6 @@ pub fn run(
         write_rows(&folder.join("metrics.csv"), &metrics)?;
         write_rows(&folder.join("tests.csv"), &tests)?;
         manifest.write(&folder.join("manifest.json"))?;
-        journal.finish()?;
     }
     Ok(RunSummary {
         folder,
@@ -127,7 +133,7 @@ struct Task<'a> {
     grid: &'a Grid,
     benchmark: Arc<Benchmark>,
     pools: Vec<Pool>,
-    embedders: Vec<Arc<dyn Embedder>>,
+    embedders: Vec<(EmbedderKind, Arc<dyn Embedder>)>,
 }
 
 impl<'a> Plan<'a> {
@@ -153,7 +159,8 @@ impl<'a> Plan<'a> {
                 }
                 let pools = self.pools(grid, &benchmark);
                 let embedders = self.embedders(grid)?;
-                let some_router_runs = !embedders.is_empty() || self.experiment.has_text_routers();
+                let some_router_runs =
+                    !embedders.is_empty() || self.experiment.has_text_routers(grid);
                 if !pools.is_empty() && some_router_runs {
                     tasks.push(Task {
                         grid,
@@ -206,29 +213,60 @@ impl<'a> Plan<'a> {
         possible
     }
 
-    fn embedders(&mut self, grid: &Grid) -> Result<Vec<Arc<dyn Embedder>>, Error> {
+    fn embedders(&mut self, grid: &Grid) -> Result<Vec<(EmbedderKind, Arc<dyn Embedder>)>, Error> {
         let mut available = Vec::new();
-        if !self.experiment.reads_embeddings() {
+        if !self.experiment.needs_embedder(grid) {
             return Ok(available);
         }
         for &kind in &grid.embedders {
             match self.resources.embedder(kind)? {
-                Ok(embedder) => available.push(embedder),
-                Err(reason) => self.skip(Skip {
-                    embedder: Some(kind.to_string()),
-                    reason,
-                    ..Skip::default()
-                }),
+                Ok(embedder) => available.push((kind, embedder)),
+                Err(reason) => {
+                    if grid.logger() == Some(kind) {
+                        self.skip_unlogged(grid, &reason);
+                    }
+                    self.skip(Skip {
+                        embedder: Some(kind.to_string()),
+                        reason,
+                        ..Skip::default()
+                    });
+                }
             }
         }
         Ok(available)
     }
 
-    fn skip(&mut self, skip: Skip) {
-        if !self.skipped.contains(&skip) {
-            self.observer.note(&format!("skipped: {}", skip.reason));
-            self.skipped.push(skip);
+    /// Routers that read no embeddings learn from nothing where the logging policy cannot read its
+    /// own. Another embedder's log would give other numbers under the same labels.
+    fn skip_unlogged(&mut self, grid: &Grid, reason: &str) {
+        if !self.experiment.has_text_routers(grid) {
+            return;
         }
+        let logged = grid
+            .outcomes
+            .iter()
+            .filter(|outcomes| outcomes.are_logged());
+        for outcomes in logged {
+            for dataset in &grid.datasets {
+                self.skip(Skip {
+                    dataset: Some(dataset.to_string()),
+                    outcomes: Some(outcomes.to_string()),
+                    embedder: Some(NO_EMBEDDER.to_owned()),
+                    reason: format!("outcomes from a log need its policy's embedder: {reason}"),
+                    ..Skip::default()
+                });
+            }
+        }
+    }
+
+    fn skip(&mut self, skip: Skip) {
+        if self.skipped.contains(&skip) {
+            return;
+        }
+        if self.skipped.iter().all(|other| other.reason != skip.reason) {
+            self.observer.note(&format!("skipped: {}", skip.reason));
+        }
+        self.skipped.push(skip);
     }
 
     /// No error: the data set that has the subset may be the one that cannot be had.

@@ -7,6 +7,8 @@ use crate::rows::Row;
 pub struct Skip {
     /// The dataset, or any.
     pub dataset: Option<String>,
+    /// The outcomes, or any.
+    pub outcomes: Option<String>,
     /// The embedder, or any.
     pub embedder: Option<String>,
     /// The pool, or any.
@@ -20,6 +22,7 @@ impl Skip {
     pub fn covers<R: Row>(&self, row: &R) -> bool {
         [
             ("dataset", &self.dataset),
+            ("outcomes", &self.outcomes),
             ("embedder", &self.embedder),
             ("pool", &self.pool),
         ]

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use oats_harness::{
-    Experiment, Manifest, RunSummary, Skip, Verdict, bless,
+    Experiment, Manifest, RunSummary, Skip, Verdict, bless, forget_cells,
     rows::{MetricRow, TestRow, read_rows},
 };
 
@@ -31,6 +31,7 @@ use crate::{
 #[command(after_help = "Examples:
   cargo xtask reproduce
   cargo xtask reproduce --data-dir ../data --require metatool,toolbench
+  cargo xtask reproduce --quick
   cargo xtask reproduce --experiments main --datasets builtin --seeds 1
   cargo xtask reproduce --bless      update results/ and the README with what was run")]
 pub(crate) struct Args {
@@ -95,6 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             ran.push(&experiment.name);
         }
     }
+    forget_cells(&out)?;
     writeln!(stdout, "{closing}")?;
     ensure!(
         !ran.is_empty(),

@@ -6,9 +6,8 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, ensure};
-use ndarray::Array2;
 use oats_datasets::Dataset;
-use oats_harness::EmbedderKind;
+use oats_harness::{EmbedderKind, Embeddings};
 use oats_routers::{Progress, Request, RouterSpec, Training};
 
 use crate::{
@@ -57,21 +56,20 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let benchmark = resources
         .benchmark(&args.dataset)?
         .map_err(|reason| anyhow!(reason))?;
-    let (mut tools, mut queries) = (Array2::zeros((0, 0)), Array2::zeros((0, 0)));
+    let mut known = Embeddings::none();
     let mut asked = Vec::new();
     if args.router.reads_embeddings() {
         let embedder = resources
             .embedder(args.embedder)?
             .map_err(|reason| anyhow!(reason))?;
-        let known = resources.embed(embedder.as_ref(), &benchmark, &Terminal::default())?;
-        (tools, queries) = (known.tools, known.queries);
+        known = resources.embed(embedder.as_ref(), &benchmark, &Terminal::default())?;
         asked.extend(embedder.embed(&[&args.text])?);
     }
     let training = Training {
         tools: benchmark.tools(),
-        tool_embeddings: tools.view(),
+        tool_embeddings: known.tools.view(),
         queries: benchmark.queries().iter().map(Into::into).collect(),
-        query_embeddings: queries.view(),
+        query_embeddings: known.queries.view(),
         seed: 0,
         progress: Progress::silent(),
     };

@@ -1,12 +1,13 @@
 //! `cargo xtask run FILE.toml`: one experiment, wherever its file is.
 
 use std::{
+    collections::BTreeSet,
     io::{self, Write},
     path::PathBuf,
 };
 
 use anyhow::{Result, ensure};
-use oats_harness::Experiment;
+use oats_harness::{Experiment, forget_cells};
 
 use crate::{
     Ending, figures,
@@ -44,8 +45,9 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         let summary = args.extent.run(experiment, &resources, &out)?;
         figures::draw(&experiment.name, &summary.metrics, &summary.folder)?;
         write!(stdout, "\n{}", table::summary(experiment, &summary.metrics))?;
-        for skip in &summary.skipped {
-            writeln!(stdout, "not run: {}", skip.reason)?;
+        let reasons: BTreeSet<&String> = summary.skipped.iter().map(|s| &s.reason).collect();
+        for reason in reasons {
+            writeln!(stdout, "not run: {reason}")?;
         }
         ensure!(
             !summary.metrics.is_empty(),
@@ -53,5 +55,6 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         );
         writeln!(stdout, "Results are in {}", summary.folder.display())?;
     }
+    forget_cells(&out)?;
     Ok(Ending::Fine)
 }

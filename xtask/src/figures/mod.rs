@@ -5,7 +5,10 @@ mod by_router;
 mod convergence;
 mod style;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 use oats_harness::{rows::MetricRow, write_whole};
@@ -31,7 +34,8 @@ pub(crate) fn draw(experiment: &str, rows: &[MetricRow], folder: &Path) -> Resul
     Ok(vec![svg_file, png_file])
 }
 
-/// The rows a figure shows: NDCG@5 over all test queries, the mean over the most seeds there are.
+/// The rows a figure shows: NDCG@5 over all test queries, learned from labels, the mean over the most
+/// seeds there are for a router.
 fn shown(rows: &[MetricRow]) -> Vec<&MetricRow> {
     let seeds = |row: &MetricRow| -> usize {
         row.seed
@@ -39,10 +43,18 @@ fn shown(rows: &[MetricRow]) -> Vec<&MetricRow> {
             .and_then(|n| n.parse().ok())
             .unwrap_or(0)
     };
-    let most = rows.iter().map(seeds).max().unwrap_or(0);
+    let mut most: HashMap<&str, usize> = HashMap::new();
+    for row in rows {
+        let most = most.entry(&row.router).or_default();
+        *most = seeds(row).max(*most);
+    }
     rows.iter()
         .filter(|row| {
-            row.metric == "ndcg@5" && row.subset == "all" && most > 0 && seeds(row) == most
+            row.metric == "ndcg@5"
+                && row.subset == "all"
+                && row.outcomes == "all"
+                && seeds(row) > 0
+                && seeds(row) == most[row.router.as_str()]
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use oats_datasets::{Dataset, SplitKind};
-use oats_harness::{EmbedderKind, Error, Experiment, Pool};
+use oats_harness::{EmbedderKind, Error, Experiment, Outcomes, Pool};
 
 use crate::laboratory::Laboratory;
 
@@ -175,6 +175,95 @@ fn what_would_run_twice_or_not_at_all_is_refused() {
     refused("[\"minilm\"]", "[]", &["grid 2", "embedders", "empty"]);
     refused("\"ndcg@5\", \"map\"", "", &["metrics", "empty"]);
     refused("metrics", "subsets = []\nmetrics", &["subsets", "empty"]);
+}
+
+#[test]
+fn what_a_router_or_a_quick_run_cannot_be_restricted_to_is_refused() {
+    let entry = "label = \"s1\"";
+    for (field, parts) in [
+        ("seeds = 0", ["line 5", "seeds", "0"]),
+        ("seeds = \"two\"", ["line 5", "seeds", "string"]),
+        ("embedders = [\"bert\"]", ["line 5", "embedders", "`bert`"]),
+        ("embedders = []", ["routers: s1", "embedders", "empty"]),
+    ] {
+        refused(entry, &format!("{entry}, {field}"), &parts);
+    }
+    refused(
+        "\"bm25\"",
+        "{ kind = \"bm25\", embedders = [\"static\"] }",
+        &["routers: bm25", "embedders", "reads none"],
+    );
+    let grid = "seeds = [0, 1]";
+    refused(
+        grid,
+        &format!("{grid}\nrouters = [\"s2\"]"),
+        &["grid 1", "routers", "`s2`", "bm25, dense, s1"],
+    );
+    for (list, part) in [
+        ("datasets = [\"metatool\"]", "`metatool`"),
+        ("routers = [\"oats-s1\"]", "`oats-s1`"),
+        ("embedders = [\"minilm\"]", "`minilm`"),
+        ("splits = [\"tool\"]", "`tool`"),
+        ("outcomes = [\"calls-5\"]", "`calls-5`"),
+        ("pools = [\"candidates\"]", "`candidates`"),
+        ("pools = []", "empty"),
+    ] {
+        let name = list.split(' ').next().unwrap();
+        refused(
+            grid,
+            &format!("{grid}\nquick = {{ {list} }}"),
+            &["grid 1", "quick", name, part],
+        );
+    }
+    refused(
+        grid,
+        &format!("{grid}\nquick = {{ seeds = [0] }}"),
+        &["line 13", "`seeds`", "`datasets`"],
+    );
+    refused(
+        grid,
+        &format!("{grid}\nquick = {{ splits = [\"text\"] }}"),
+        &["line 13", "`text`", "`query`"],
+    );
+    // Without the embedder that logs for bm25, the quick rows would be other ones.
+    refused(
+        "embedders = [\"static\"]",
+        "embedders = [\"static\", \"minilm\"]\noutcomes = [\"calls-5\"]\n\
+         quick = { embedders = [\"minilm\"] }",
+        &["grid 1", "quick", "embedders", "`static`"],
+    );
+}
+
+#[test]
+fn outcomes_are_the_labels_unless_something_else_is_written() {
+    let experiment = Experiment::parse(GOOD, "good.toml").unwrap();
+    assert_eq!(experiment.grids[0].outcomes, [Outcomes::All]);
+    let pools = "pools = [\"catalogue\"]";
+    let with = |list: &str| format!("{pools}\noutcomes = {list}");
+    let text = GOOD.replacen(pools, &with("[\"calls-5\", \"all\"]"), 1);
+    let experiment = Experiment::parse(&text, "good.toml").unwrap();
+    let names: Vec<String> = experiment.grids[0]
+        .outcomes
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(names, ["calls-5", "all"]);
+    refused(
+        pools,
+        &with("[\"call-5\"]"),
+        &["line 12", "outcomes", "`call-5`", "calls-N"],
+    );
+    refused(pools, &with("[]"), &["grid 1", "outcomes", "empty"]);
+    refused(
+        pools,
+        &with("[\"all\", \"all\"]"),
+        &["grid 1", "outcomes", "`all`", "twice"],
+    );
+}
+
+#[test]
+fn the_folder_of_unfinished_cells_is_no_experiment() {
+    refused("\"good\"", "\"cells\"", &["name", "`cells`"]);
 }
 
 #[test]

@@ -68,6 +68,7 @@ impl Laboratory {
             out: self.path("out"),
             require: Vec::new(),
             trec: false,
+            routers: false,
         }
     }
 
@@ -234,7 +235,7 @@ impl Observer for Notes {
     }
 
     fn advance(&self, steps: usize) {
-        if !self.task.lock().unwrap().ends_with("split") {
+        if !self.task.lock().unwrap().contains(" split") {
             return;
         }
         if let Some(left) = self.cells_until_panic.lock().unwrap().as_mut() {

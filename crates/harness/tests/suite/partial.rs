@@ -3,7 +3,7 @@
 use std::fs;
 
 use oats_datasets::Dataset;
-use oats_harness::{Error, Experiment, RunOptions, run};
+use oats_harness::{Error, Experiment, RunOptions, forget_cells, run};
 
 use crate::laboratory::{Laboratory, Notes, tables, toml};
 
@@ -140,6 +140,7 @@ fn bad_data_stop_the_run_before_it_begins_and_leave_earlier_results() {
     let laboratory = Laboratory::new();
     let [good, bad] = ["good", "bad"].map(|name| laboratory.beir(name, 4));
     let before = laboratory.run(&toml(&[&good], "[0]")).tables();
+    forget_cells(&laboratory.path("out")).unwrap();
     let corpus = laboratory.path("bad/corpus.jsonl");
     let text = fs::read_to_string(&corpus).unwrap();
     for (content, place) in [
@@ -160,7 +161,7 @@ fn bad_data_stop_the_run_before_it_begins_and_leave_earlier_results() {
         );
         assert_eq!(tables(&laboratory.path("out/t")), before);
         assert!(
-            !laboratory.path("out/t/cells").exists(),
+            !laboratory.path("out/cells").exists(),
             "no cell was computed"
         );
     }
@@ -191,5 +192,5 @@ fn a_text_without_a_vector_stops_the_run_and_leaves_earlier_results() {
         &[("1", "rain?", "weather"), ("2", "gold", "stocks")],
     );
     let outcome = laboratory.run(&toml(&[&good, &bad], "[1]"));
-    assert!(outcome.noted("beir:good: query split: 3 of 3 cells were finished by an earlier run"));
+    assert!(outcome.noted("beir:good: query split: 3 of 3 cells were finished before"));
 }

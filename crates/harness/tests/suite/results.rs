@@ -16,6 +16,7 @@ pub(crate) fn metric_row(dataset: &str, seed: &str, value: f64) -> MetricRow {
         experiment: "t".into(),
         dataset: dataset.into(),
         split: "query".into(),
+        outcomes: "all".into(),
         pool: "catalogue".into(),
         subset: "all".into(),
         embedder: "static".into(),
@@ -104,7 +105,7 @@ fn damaged_files_are_refused_with_file_and_line() {
         ),
         (
             good.replace(third, &third.replace(",100", "")).into(),
-            &["line 3", "12 fields, expected 13"],
+            &["line 3", "13 fields, expected 14"],
         ),
         (
             format!("{good}{third}\n").into(),

@@ -6,6 +6,11 @@ use std::{
     path::PathBuf,
 };
 
+use oats_harness::{
+    forget_cells,
+    rows::{MetricRow, Number},
+};
+
 use crate::laboratory::{Laboratory, Notes, Outcome, listing, toml};
 
 const CELLS: usize = 6; // three routers, two seeds
@@ -18,9 +23,12 @@ fn interrupted() -> (Laboratory, String) {
     (laboratory, toml)
 }
 
+/// On one thread, so that no other cell is finished in the meantime.
 fn interrupt(laboratory: &Laboratory, toml: &str, after: usize) {
     let notes = Notes::interrupting_after(after);
-    let run = catch_unwind(AssertUnwindSafe(|| laboratory.try_run(toml, &notes)));
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let run = || one.unwrap().install(|| laboratory.try_run(toml, &notes));
+    let run = catch_unwind(AssertUnwindSafe(run));
     assert!(run.is_err(), "the run was interrupted");
 }
 
@@ -40,16 +48,16 @@ fn taken_over(outcome: &Outcome) -> usize {
     let note = outcome
         .notes
         .iter()
-        .find(|line| line.contains("earlier run"));
+        .find(|line| line.contains("were finished before"));
     note.map_or(0, |line| {
-        let (_, count) = line.split_once(" split: ").unwrap();
+        let (_, count) = line.rsplit_once(": ").unwrap();
         assert!(count.contains(&format!(" of {CELLS} cells")), "{line}");
         count.split(' ').next().unwrap().parse().unwrap()
     })
 }
 
 fn cells(laboratory: &Laboratory) -> Vec<PathBuf> {
-    let folder = laboratory.path("out/t/cells");
+    let folder = laboratory.path("out/cells");
     listing(&folder)
         .iter()
         .map(|name| folder.join(name))
@@ -61,19 +69,46 @@ fn finished_cells_are_taken_over_and_the_numbers_are_the_same() {
     let (laboratory, toml) = interrupted();
     assert_eq!(cells(&laboratory).len(), 4);
     assert_eq!(
-        listing(&laboratory.path("out/t")),
+        listing(&laboratory.path("out")),
         ["cells"],
         "no half-written results"
     );
     let outcome = laboratory.run(&toml);
     assert_eq!(taken_over(&outcome), 4);
     assert_eq!(outcome.tables(), undisturbed(&toml));
-    // A finished run leaves no cells behind, so the next one computes all of them.
     assert_eq!(
         listing(&outcome.summary.folder),
         ["manifest.json", "metrics.csv", "tests.csv"]
     );
+    // The cells stay until they are forgotten; then the next run computes all of them.
+    assert_eq!(taken_over(&laboratory.run(&toml)), CELLS);
+    forget_cells(&laboratory.path("out")).unwrap();
+    assert_eq!(listing(&laboratory.path("out")), ["t"]);
     assert_eq!(taken_over(&laboratory.run(&toml)), 0);
+    forget_cells(&laboratory.path("nowhere")).unwrap();
+}
+
+#[test]
+fn experiments_share_the_cells_that_they_have_in_common() {
+    let laboratory = Laboratory::new();
+    let toml = toml(&[&laboratory.beir("set", 6)], "[0, 1]");
+    let first = laboratory.run(&toml);
+    // Another experiment, with another label for the same router and one router that is new.
+    let other = toml
+        .replace("name = \"t\"", "name = \"other\"")
+        .replace(
+            "\"oats-s1\"",
+            "{ kind = \"oats-s1\", label = \"s1\" }, \"random\"",
+        )
+        .replace("\"bm25\", ", "");
+    let outcome = laboratory.run(&other);
+    assert_eq!(taken_over(&outcome), 4, "dense and S1 with two seeds");
+    let values = |rows: Vec<MetricRow>, router: &str| -> Vec<Number> {
+        let rows = rows.iter().filter(|row| row.router == router);
+        rows.map(|row| row.value).collect()
+    };
+    let shared = values(outcome.metrics(), "s1");
+    assert_eq!(shared, values(first.metrics(), "oats-s1"));
 }
 
 #[test]
@@ -106,9 +141,10 @@ fn damaged_cells_are_computed_again() {
 #[test]
 fn a_changed_setting_takes_over_only_the_cells_it_does_not_concern() {
     for (from, to, still_good) in [
-        // In the order of the cells: two of bm25, two of dense, none yet of oats-s1.
-        ("\"bm25\"", "{ kind = \"bm25\", b = 0.5 }", 2),
-        ("\"oats-s1\"", "{ kind = \"oats-s1\", rounds = 1 }", 4),
+        // The last come first: two of oats-s1, two of dense, none yet of bm25.
+        ("\"bm25\"", "{ kind = \"bm25\", b = 0.5 }", 4),
+        ("\"oats-s1\"", "{ kind = \"oats-s1\", rounds = 1 }", 2),
+        ("pools", "outcomes = [\"per-tool-1\"]\npools", 0),
         ("\"recall@1\"", "\"recall@3\"", 0),
         ("[\"query\"]", "[\"instance\"]", 0),
         ("[0, 1]", "[1, 2]", 2),

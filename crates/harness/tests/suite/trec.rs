@@ -51,7 +51,7 @@ fn the_files_are_worth_what_the_table_says() {
         .filter(|row| row.subset == "all" && row.seed == "2");
     let mut compared = 0;
     for row in rows {
-        let cell = format!("trec/builtin/query/{}-{}-2", row.router, row.embedder);
+        let cell = format!("trec/builtin/query/all/{}-{}-2", row.router, row.embedder);
         let (run, qrels) = files(&folder.join(cell), &row.pool);
         let score = score(&run, &qrels, row.metric.parse().unwrap());
         assert!((score - row.value.get()).abs() < 1e-6, "{row:?}: {score}");
@@ -80,7 +80,7 @@ fn names_that_trec_cannot_hold_become_numbers() {
         .run_with_trec(&toml(&[&dataset], "[0]"), "out")
         .folder;
     let (run, qrels) = files(
-        &folder.join("trec/beir:set/query/dense-static-0"),
+        &folder.join("trec/beir:set/query/all/dense-static-0"),
         "catalogue",
     );
     assert!(!run.is_empty());

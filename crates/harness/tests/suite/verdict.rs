@@ -68,7 +68,7 @@ fn every_committed_row_agrees_differs_or_was_not_compared() {
     );
     assert_eq!(
         verdict.differ[0].labels,
-        "t a query catalogue all static dense 2 ndcg@5"
+        "t a query all catalogue all static dense 2 ndcg@5"
     );
     assert_eq!(
         Vec::from_iter(&verdict.not_compared),

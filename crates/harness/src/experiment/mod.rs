@@ -6,31 +6,45 @@
 //! metrics = ["ndcg@5", "recall@1"]
 //! subsets = ["all"]                        # may be left out: then all of a benchmark's
 //! baselines = ["dense"]                    # paired tests are made against these routers
-//! routers = ["bm25", "dense", { kind = "oats-s1", rounds = 5, label = "oats-s1-n5" }]
+//! routers = [
+//!     "bm25",
+//!     "dense",
+//!     { kind = "oats-s1", rounds = 5, label = "oats-s1-n5" },
+//!     { kind = "oats-s3", seeds = 2 },                      # only a grid's first two seeds
+//!     { kind = "oats-s2", embedders = ["minilm"] },         # only these of a grid's embedders
+//! ]
 //!
 //! [[grid]]                                 # every combination of these is run
 //! datasets = ["metatool", "beir:data/my-tools"]
+//! routers = ["dense", "oats-s1-n5"]        # labels; may be left out: then all
 //! embedders = ["minilm", "static"]
 //! splits = ["instance", "query"]
+//! outcomes = ["all", "per-tool-5", "flipped-0.2", "shown-0", "calls-1000"]   # if left out, "all"
 //! pools = ["candidates", "catalogue"]
 //! seeds = [0, 1, 2, 3, 4]
+//!
+//! [grid.quick]                             # what --quick keeps, with the first seed
+//! datasets = ["metatool"]                  # lists that are left out stay; `[]` drops the grid
+//! outcomes = ["all", "calls-1000"]
 //! ```
 
+mod check;
+mod quick;
+mod router_entry;
+
 use std::{
-    collections::HashSet,
     fmt::{self, Display},
     fs,
-    hash::Hash,
     ops::Range,
     path::Path,
 };
 
 use oats_datasets::{Dataset, SplitKind};
 use oats_metrics::Metric;
-use oats_routers::RouterSpec;
 use serde::{Deserialize, Serialize};
 
-use crate::{EmbedderKind, Error};
+pub use self::{quick::Quick, router_entry::RouterEntry};
+use crate::{EmbedderKind, Error, Outcomes};
 
 /// What is run, on what, under which labels, and what it is to show.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,31 +67,42 @@ pub struct Experiment {
     pub grids: Vec<Grid>,
 }
 
-/// A router and the label of its rows.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "toml::Value")]
-pub struct RouterEntry {
-    /// Unique within the experiment; the router's kind unless the TOML gives another.
-    pub label: String,
-    /// Kind and hyper-parameters.
-    #[serde(flatten)]
-    pub spec: RouterSpec,
-}
-
 /// Every combination of the lists is run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grid {
     /// Benchmarks.
     pub datasets: Vec<Dataset>,
+    /// Labels of the routers that are run; `None` runs all of the experiment's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routers: Option<Vec<String>>,
     /// Embedders; routers that read no embeddings are run once, with the label `none`.
     pub embedders: Vec<EmbedderKind>,
     /// How training and test are told apart.
     pub splits: Vec<SplitKind>,
+    /// What routers learn from; the labels as they are unless the TOML says otherwise.
+    #[serde(default = "all_outcomes")]
+    pub outcomes: Vec<Outcomes>,
     /// What is ranked.
     pub pools: Vec<Pool>,
     /// One split and one fit for each seed.
     pub seeds: Vec<u64>,
+    /// What of it a [quick](Experiment::quicken) run keeps; `None` keeps everything.
+    #[serde(default, skip_serializing)]
+    pub quick: Option<Quick>,
+}
+
+impl Grid {
+    /// Whose vectors the logging policy reads where a router reads none; `None` if nothing is logged.
+    pub(crate) fn logger(&self) -> Option<EmbedderKind> {
+        let mut outcomes = self.outcomes.iter();
+        let logged = outcomes.any(|outcomes| outcomes.are_logged());
+        self.embedders.first().copied().filter(|_| logged)
+    }
+}
+
+fn all_outcomes() -> Vec<Outcomes> {
+    vec![Outcomes::All]
 }
 
 /// What a router ranks: a query's short list, or everything.
@@ -144,82 +169,34 @@ impl Experiment {
             .retain(|grid| !grid.datasets.is_empty() && !grid.seeds.is_empty());
     }
 
-    pub(crate) fn reads_embeddings(&self) -> bool {
-        self.routers
-            .iter()
-            .any(|router| router.spec.reads_embeddings())
+    /// Keeps what a quick run is to do: the first seed of each grid, and what its table `quick` names.
+    /// A grid that has no dataset left goes altogether.
+    pub fn quicken(&mut self) {
+        self.grids.iter_mut().for_each(Grid::quicken);
+        self.restrict(None, Some(1));
     }
 
-    /// Whether some router does without embeddings.
-    pub(crate) fn has_text_routers(&self) -> bool {
-        self.routers
-            .iter()
+    /// The routers that are run on one of the grids, in order.
+    pub(crate) fn routers_on(&self, grid: &Grid) -> impl Iterator<Item = &RouterEntry> {
+        self.routers.iter().filter(|router| match &grid.routers {
+            Some(labels) => labels.contains(&router.label),
+            None => true,
+        })
+    }
+
+    /// Whether a grid can do nothing without an embedder, or not everything.
+    pub(crate) fn needs_embedder(&self, grid: &Grid) -> bool {
+        grid.outcomes.iter().any(|outcomes| outcomes.are_logged())
+            || self
+                .routers_on(grid)
+                .any(|router| router.spec.reads_embeddings())
+    }
+
+    /// Whether some router on the grid does without embeddings.
+    pub(crate) fn has_text_routers(&self, grid: &Grid) -> bool {
+        self.routers_on(grid)
             .any(|router| !router.spec.reads_embeddings())
     }
-
-    fn check(&self) -> Result<(), String> {
-        check_name("name", &self.name)?;
-        check_list("metrics", &self.metrics)?;
-        if let Some(subsets) = &self.subsets {
-            check_list("subsets", subsets)?;
-        }
-        let labels: Vec<&str> = self.routers.iter().map(|r| r.label.as_str()).collect();
-        check_list("routers", &labels)
-            .map_err(|problem| format!("{problem}; a router's label is set with `label = …`"))?;
-        for label in &labels {
-            check_name("routers: label", label)?;
-        }
-        check_list("baselines", &self.baselines)?;
-        if let Some(unknown) = self
-            .baselines
-            .iter()
-            .find(|b| !labels.contains(&b.as_str()))
-        {
-            return Err(format!(
-                "baselines: `{unknown}` is none of the routers' labels, {}",
-                labels.join(", ")
-            ));
-        }
-        let datasets: Vec<&Dataset> = self.grids.iter().flat_map(|grid| &grid.datasets).collect();
-        check_list("grid: datasets", &datasets)?;
-        for (index, grid) in self.grids.iter().enumerate() {
-            let field = |name| format!("grid {}: {name}", index + 1);
-            check_list(&field("datasets"), &grid.datasets)?;
-            check_list(&field("splits"), &grid.splits)?;
-            check_list(&field("pools"), &grid.pools)?;
-            check_list(&field("seeds"), &grid.seeds)?;
-            if self.reads_embeddings() || !grid.embedders.is_empty() {
-                check_list(&field("embedders"), &grid.embedders)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Rows are told apart by what the lists name, and nothing is run without it.
-fn check_list<T: Display + Eq + Hash>(field: &str, list: &[T]) -> Result<(), String> {
-    if list.is_empty() {
-        return Err(format!(
-            "{field}: the list is empty, so nothing would be run; name at least one"
-        ));
-    }
-    let mut seen = HashSet::new();
-    match list.iter().find(|&entry| !seen.insert(entry)) {
-        Some(twice) => Err(format!("{field}: `{twice}` stands twice; name each once")),
-        None => Ok(()),
-    }
-}
-
-/// Names become parts of file names and of TREC's lines.
-fn check_name(field: &str, name: &str) -> Result<(), String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(allowed) {
-        return Ok(());
-    }
-    Err(format!(
-        "{field}: `{name}` is to be part of file names; use letters, digits, `-`, `_` and `.`, a \
-         letter or digit first"
-    ))
 }
 
 /// The line where `span` begins, with its text if the span does not go beyond it. What the whole
@@ -236,36 +213,5 @@ fn place(text: &str, span: Range<usize>) -> String {
             format!("line {line}, `{}`: ", source.trim())
         }
         _ => format!("line {line}: "),
-    }
-}
-
-impl TryFrom<toml::Value> for RouterEntry {
-    type Error = String;
-
-    /// `"dense"` or `{ kind = "oats-s1", rounds = 5, label = "…" }`.
-    fn try_from(entry: toml::Value) -> Result<Self, String> {
-        let mut table = match entry {
-            toml::Value::String(kind) => toml::Table::from_iter([("kind".to_owned(), kind.into())]),
-            toml::Value::Table(table) => table,
-            other => {
-                return Err(format!(
-                    "expected a router's name or a table with `kind`, found {}",
-                    other.type_str()
-                ));
-            }
-        };
-        let label = match table.remove("label") {
-            None => None,
-            Some(toml::Value::String(label)) => Some(label),
-            Some(other) => return Err(format!("label: expected text, found {}", other.type_str())),
-        };
-        let spec: RouterSpec = toml::Value::Table(table)
-            .try_into()
-            .map_err(|error: toml::de::Error| error.message().trim_end().to_owned())?;
-        spec.check().map_err(|error| error.to_string())?;
-        Ok(Self {
-            label: label.unwrap_or_else(|| spec.kind().to_owned()),
-            spec,
-        })
     }
 }

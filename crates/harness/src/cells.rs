@@ -1,0 +1,190 @@
+//! The cells of one block, a benchmark under one kind of split and of outcomes: which there are, what
+//! their routers learn from, and that each is computed once.
+
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use oats_datasets::{Split, SplitKind};
+
+use crate::{
+    EmbedderKind, Error, Outcomes, RouterEntry,
+    aggregate::Series,
+    cell::{Cell, Scores},
+    evaluation::{Embedded, Evaluation, Inputs},
+    outcomes::Drawn,
+    rows::NO_EMBEDDER,
+    workers::in_parallel,
+};
+
+/// A router with one embedder: a cell for each of its seeds.
+struct Run<'a> {
+    router: &'a RouterEntry,
+    /// `None` for routers that read no embeddings.
+    embedded: Option<&'a Embedded<'a>>,
+    /// Whose vectors the logging policy reads, where there is a log.
+    logger: Option<&'a Embedded<'a>>,
+    /// How many of the grid's.
+    seeds: usize,
+}
+
+/// What routers learn from, by the logging policy's embedder and the position of the seed.
+type Draws = HashMap<(Option<EmbedderKind>, usize), Vec<Drawn>>;
+
+impl Evaluation<'_> {
+    /// Every router by every embedder, each with one cell a seed.
+    pub(crate) fn series(
+        &self,
+        inputs: &Inputs<'_>,
+        kind: SplitKind,
+        outcomes: Outcomes,
+        splits: &[Split],
+    ) -> Result<Vec<Series>, Error> {
+        let runs = self.runs(inputs, outcomes);
+        let draws = self.draws(inputs, &runs, outcomes, splits);
+        let protocol = match outcomes {
+            Outcomes::All => format!("{}: {kind} split", self.benchmark.name()),
+            logged => format!("{}: {kind} split, {logged}", self.benchmark.name()),
+        };
+        let mut cells = Vec::new();
+        for run in &runs {
+            let embedder = run.embedded.map_or(NO_EMBEDDER, |e| e.embedder.name());
+            let logger = run.logger.map(|logger| logger.kind);
+            for (position, (&seed, split)) in self
+                .grid
+                .seeds
+                .iter()
+                .zip(splits)
+                .take(run.seeds)
+                .enumerate()
+            {
+                let cell = Cell {
+                    labels: format!(
+                        "{}/{kind}/{outcomes}/{}-{embedder}-{seed}",
+                        self.benchmark.name(),
+                        run.router.label
+                    ),
+                    benchmark: self.benchmark,
+                    split,
+                    drawn: draws.get(&(logger, position)).map_or(&[], Vec::as_slice),
+                    seed,
+                    router: run.router,
+                    embeddings: run.embedded.map_or(&inputs.none, |e| &e.vectors),
+                    pools: self.pools,
+                    metrics: &self.experiment.metrics,
+                };
+                let settings = serde_json::json!([
+                    inputs.benchmark,
+                    kind,
+                    outcomes,
+                    seed,
+                    run.embedded.map(|e| e.embedder.fingerprint()),
+                    run.logger.map(|e| e.embedder.fingerprint()),
+                    run.router.spec,
+                    self.pools,
+                    self.experiment.metrics,
+                ]);
+                cells.push((cell, self.journal.key(&settings.to_string())));
+            }
+        }
+        let mut scores = self.scores(&protocol, cells)?.into_iter();
+        let series = runs.iter().map(|run| Series {
+            router: run.router.label.clone(),
+            embedder: run
+                .embedded
+                .map_or(NO_EMBEDDER, |e| e.embedder.name())
+                .to_owned(),
+            scores: scores.by_ref().take(run.seeds).collect(),
+        });
+        Ok(series.collect())
+    }
+
+    /// Those that can be run: where the embedder of the log is not at hand, the plan has said so.
+    fn runs<'a>(&'a self, inputs: &'a Inputs<'a>, outcomes: Outcomes) -> Vec<Run<'a>> {
+        let all = self.grid.seeds.len();
+        let mut runs = Vec::new();
+        for router in self.experiment.routers_on(self.grid) {
+            let seeds = router.seeds.map_or(all, |seeds| seeds.get().min(all));
+            let mut add = |embedded, logger| {
+                runs.push(Run {
+                    router,
+                    embedded,
+                    logger,
+                    seeds,
+                });
+            };
+            if router.spec.reads_embeddings() {
+                for embedded in &inputs.embedded {
+                    if router.is_run_with(embedded.kind) {
+                        add(Some(embedded), outcomes.are_logged().then_some(embedded));
+                    }
+                }
+            } else if outcomes.are_logged() {
+                let mut embedded = inputs.embedded.iter();
+                if let Some(logger) = embedded.find(|e| Some(e.kind) == self.grid.logger()) {
+                    add(None, Some(logger));
+                }
+            } else {
+                add(None, None);
+            }
+        }
+        runs
+    }
+
+    /// The same for all routers, so that none has another log than its rivals.
+    fn draws(
+        &self,
+        inputs: &Inputs<'_>,
+        runs: &[Run<'_>],
+        outcomes: Outcomes,
+        splits: &[Split],
+    ) -> Draws {
+        let mut draws = Draws::new();
+        for run in runs {
+            let logger = run.logger.map(|logger| logger.kind);
+            let embeddings = run.logger.map_or(&inputs.none, |logger| &logger.vectors);
+            let seeds = self.grid.seeds.iter().zip(splits).take(run.seeds);
+            for (position, (&seed, split)) in seeds.enumerate() {
+                draws.entry((logger, position)).or_insert_with(|| {
+                    outcomes.draw(self.benchmark, &split.train, embeddings, seed)
+                });
+            }
+        }
+        draws
+    }
+
+    /// The cells' scores, in order: out of the journal, or else computed.
+    fn scores(&self, what: &str, mut cells: Vec<(Cell<'_>, String)>) -> Result<Vec<Scores>, Error> {
+        self.observer.begin(what, cells.len());
+        let known = AtomicUsize::new(0);
+        // Experiments list their routers from plain to costly. The costly ones first, so that no
+        // thread is left alone with one at the end.
+        cells.reverse();
+        let mut scores = in_parallel(&cells, |(cell, key)| {
+            let scores = match self.journal.load(key, cell.shape()) {
+                Some(scores) if !self.keepsakes.are_wanted() => {
+                    known.fetch_add(1, Ordering::Relaxed);
+                    scores
+                }
+                _ => {
+                    let scores = cell.compute(self.keepsakes, self.observer)?;
+                    self.journal.store(key, &scores)?;
+                    scores
+                }
+            };
+            self.observer.advance(1);
+            Ok(scores)
+        })?;
+        scores.reverse();
+        self.observer.end();
+        let known = known.into_inner();
+        if known > 0 {
+            self.observer.note(&format!(
+                "{what}: {known} of {} cells were finished before",
+                cells.len()
+            ));
+        }
+        Ok(scores)
+    }
+}
