@@ -6,6 +6,7 @@ mod figures;
 mod options;
 mod progress;
 mod readme;
+mod report;
 mod table;
 mod workspace;
 

@@ -222,14 +222,10 @@ impl Group<'_> {
     /// one of the two reads no embeddings, against the other with each embedder.
     fn test_rows(&self) -> Result<Vec<TestRow>, Error> {
         let experiment = self.block.experiment;
-        let rank_of = |router: &String| experiment.baselines.iter().position(|b| b == router);
         let mut rows = Vec::new();
         for (baseline, baseline_strata) in &self.series {
-            let Some(rank) = rank_of(&baseline.router) else {
-                continue;
-            };
             for (series, strata) in &self.series {
-                if rank_of(&series.router).is_some_and(|other| other <= rank) {
+                if !experiment.tests(&series.router, &baseline.router) {
                     continue;
                 }
                 let embedder = match (series.embedder.as_str(), baseline.embedder.as_str()) {

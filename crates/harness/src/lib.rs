@@ -35,6 +35,7 @@
 //! | [`forget_cells`] | `journal.rs`: finished cells on disk |
 //! | [`rows`], [`Manifest`] | the result files |
 //! | [`Verdict`], [`bless`] | committed results: compared, updated |
+//! | [`report()`], [`Section`] | `report/`: an experiment's answer in words and tables |
 //! | [`Observer`] | `observer.rs`: progress |
 
 mod aggregate;
@@ -49,6 +50,7 @@ mod keepsakes;
 mod manifest;
 mod observer;
 mod outcomes;
+mod report;
 mod resources;
 pub mod rows;
 mod runner;
@@ -64,6 +66,7 @@ pub use journal::forget_cells;
 pub use manifest::{DatasetEntry, Manifest};
 pub use observer::Observer;
 pub use outcomes::{Drawn, Outcomes};
+pub use report::{Section, report};
 pub use resources::{Available, EmbedderKind, Embeddings, Resources};
 pub use runner::{RunOptions, RunSummary, run};
 pub use skip::Skip;

@@ -15,9 +15,8 @@ use oats_harness::{
 use crate::{
     Ending,
     closing::Closing,
-    figures,
     options::{Extent, Places, make_out},
-    readme, table, workspace,
+    readme, report, table, workspace,
 };
 
 /// Run every experiment and compare with the committed results.
@@ -76,8 +75,10 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         eprintln!("{}: {}", experiment.name, experiment.question);
         let summary = args.extent.run(experiment, &resources, &out)?;
         write!(stdout, "\n{}", table::summary(experiment, &summary.metrics))?;
-        for figure in figures::draw(&experiment.name, &summary.metrics, &summary.folder)? {
-            writeln!(stdout, "figure: {}", figure.display())?;
+        if !summary.metrics.is_empty() {
+            for file in report::write(experiment, &summary.folder)? {
+                writeln!(stdout, "written: {}", file.display())?;
+            }
         }
         writeln!(stdout)?;
         let other_data = committed.other_data(&summary);
@@ -93,7 +94,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             skipped,
         );
         if !summary.metrics.is_empty() {
-            ran.push(&experiment.name);
+            ran.push(experiment);
         }
     }
     forget_cells(&out)?;
@@ -196,11 +197,10 @@ fn choose(experiments: Vec<Experiment>, names: Option<&[String]>) -> Result<Vec<
     Ok(experiments.into_iter().filter(chosen).collect())
 }
 
-/// Merges what was run into the committed results and draws their figures anew.
-fn take_over(experiment: &str, out: &Path, results: &Path) -> Result<()> {
-    let committed = results.join(experiment);
-    bless(&out.join(experiment), &committed)?;
-    let rows = read_rows(&committed.join("metrics.csv"))?;
-    figures::draw(experiment, &rows, &committed)?;
+/// Merges what was run into the committed results and writes their figures and answers anew.
+fn take_over(experiment: &Experiment, out: &Path, results: &Path) -> Result<()> {
+    let committed = results.join(&experiment.name);
+    bless(&out.join(&experiment.name), &committed)?;
+    report::write(experiment, &committed)?;
     Ok(())
 }

@@ -10,9 +10,9 @@ use anyhow::{Result, ensure};
 use oats_harness::{Experiment, forget_cells};
 
 use crate::{
-    Ending, figures,
+    Ending,
     options::{Extent, Places, make_out},
-    table, workspace,
+    report, table, workspace,
 };
 
 /// Run one experiment and print its table.
@@ -43,7 +43,6 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let mut stdout = io::stdout();
     for experiment in &experiments {
         let summary = args.extent.run(experiment, &resources, &out)?;
-        figures::draw(&experiment.name, &summary.metrics, &summary.folder)?;
         write!(stdout, "\n{}", table::summary(experiment, &summary.metrics))?;
         let reasons: BTreeSet<&String> = summary.skipped.iter().map(|s| &s.reason).collect();
         for reason in reasons {
@@ -53,6 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             !summary.metrics.is_empty(),
             "nothing could be run; the reasons are above"
         );
+        report::write(experiment, &summary.folder)?;
         writeln!(stdout, "Results are in {}", summary.folder.display())?;
     }
     forget_cells(&out)?;

@@ -8,11 +8,10 @@ use plotters::{
 };
 
 use super::{
-    DATASETS, POOLS, ordered, seeds, shown,
+    DATASETS, POOLS, Shown, ordered,
     style::{self, Canvas},
 };
 
-const ROUTERS: [&str; 4] = ["random", "bm25", "dense", "oats-s1"];
 const SPLITS: [&str; 3] = ["instance", "query", "tool"];
 
 const LEFT: u32 = 150;
@@ -23,22 +22,23 @@ const LEAST_WIDTH: u32 = 780;
 const ROW: u32 = 44;
 const PANEL_MARGIN: u32 = 62;
 
-pub(super) fn draw(rows: &[MetricRow]) -> Result<Option<String>> {
-    let rows = shown(rows);
+pub(super) fn draw(shown: &Shown<'_>) -> Result<Option<String>> {
+    let rows = &shown.rows;
     if rows.is_empty() {
         return Ok(None);
     }
     let datasets = ordered(rows.iter().map(|row| row.dataset.as_str()), &DATASETS);
     let pools = ordered(rows.iter().map(|row| row.pool.as_str()), &POOLS);
-    let mut series: Vec<(&str, &str)> = ordered(rows.iter().map(|r| r.router.as_str()), &ROUTERS)
-        .into_iter()
-        .flat_map(|router| {
-            let embedders = rows.iter().filter(|row| row.router == router);
-            ordered(embedders.map(|row| row.embedder.as_str()), &[])
-                .into_iter()
-                .map(move |embedder| (router, embedder))
-        })
-        .collect();
+    let mut series: Vec<(&str, &str)> =
+        ordered(rows.iter().map(|r| r.router.as_str()), &shown.routers)
+            .into_iter()
+            .flat_map(|router| {
+                let embedders = rows.iter().filter(|row| row.router == router);
+                ordered(embedders.map(|row| row.embedder.as_str()), &[])
+                    .into_iter()
+                    .map(move |embedder| (router, embedder))
+            })
+            .collect();
     series.reverse(); // the vertical axis grows upwards
 
     let panel_height = ROW * series.len() as u32;
@@ -49,7 +49,7 @@ pub(super) fn draw(rows: &[MetricRow]) -> Result<Option<String>> {
     let svg = style::svg(size, |canvas| {
         let intervals = format!(
             "Mean over {}; bars: 95 % bootstrap intervals over distinct test queries. No mark: not run.",
-            seeds(rows[0])
+            shown.seeds()
         );
         style::heading(canvas, "NDCG@5 by router", &[intervals])?;
         legend(canvas)?;

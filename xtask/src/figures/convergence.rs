@@ -5,7 +5,7 @@ use oats_harness::rows::MetricRow;
 use plotters::prelude::*;
 
 use super::{
-    DATASETS, POOLS, ordered, seeds, shown,
+    DATASETS, POOLS, Shown, ordered,
     style::{self, Canvas},
 };
 
@@ -15,14 +15,16 @@ const LEAST_WIDTH: u32 = 720;
 /// Room on the right of a panel for its lines' names.
 const LABELS: u32 = 90;
 
-pub(super) fn draw(rows: &[MetricRow]) -> Result<Option<String>> {
-    let rows: Vec<(usize, &MetricRow)> = shown(rows)
-        .into_iter()
+pub(super) fn draw(shown: &Shown<'_>) -> Result<Option<String>> {
+    let rows: Vec<(usize, &MetricRow)> = shown
+        .rows
+        .iter()
+        .copied()
         .filter_map(|row| Some((rounds(&row.router)?, row)))
         .collect();
-    let Some((_, first)) = rows.first() else {
+    if rows.is_empty() {
         return Ok(None);
-    };
+    }
     let mut panels: Vec<(&str, &str)> = Vec::new();
     for dataset in ordered(rows.iter().map(|(_, row)| row.dataset.as_str()), &DATASETS) {
         let own = rows.iter().filter(|(_, row)| row.dataset == dataset);
@@ -38,7 +40,7 @@ pub(super) fn draw(rows: &[MetricRow]) -> Result<Option<String>> {
         let lines = [
             format!(
                 "Mean over {}; bands: 95 % bootstrap intervals over distinct test queries.",
-                seeds(first)
+                shown.seeds()
             ),
             "Solid: query split, no query text on both sides. Dashed: instance split, the paper's."
                 .to_owned(),

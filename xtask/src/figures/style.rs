@@ -21,14 +21,26 @@ pub(super) const INK: RGBColor = RGBColor(34, 34, 34);
 pub(super) const FAINT: RGBColor = RGBColor(110, 110, 110);
 pub(super) const GRID: RGBColor = RGBColor(226, 226, 226);
 
-/// A router's colour, from the palette of Okabe and Ito (2008), which the colour-blind can read.
+/// A router's colour: the palette of Okabe and Ito (2008), and where that ends, of Tol (2021); the
+/// colour-blind can read both.
 pub(super) fn colour(router: &str) -> RGBColor {
-    match router {
-        "dense" => RGBColor(0, 114, 178),
-        "bm25" => RGBColor(230, 159, 0),
-        router if router.starts_with("oats-s1") => RGBColor(213, 94, 0),
-        _ => RGBColor(120, 120, 120),
-    }
+    const FAMILIES: [(&str, RGBColor); 11] = [
+        ("dense", RGBColor(0, 114, 178)),
+        ("bm25", RGBColor(230, 159, 0)),
+        ("oats-s1", RGBColor(213, 94, 0)),
+        ("oats-s2", RGBColor(204, 121, 167)),
+        ("oats-s3", RGBColor(0, 158, 115)),
+        ("adapter-ridge", RGBColor(86, 180, 233)),
+        ("rnn", RGBColor(136, 34, 85)),
+        ("encoder", RGBColor(51, 34, 136)),
+        ("linear", RGBColor(153, 153, 51)),
+        ("knn", RGBColor(34, 34, 34)),
+        ("hybrid", RGBColor(102, 77, 0)),
+    ];
+    FAMILIES
+        .iter()
+        .find(|(family, _)| router.starts_with(family))
+        .map_or(RGBColor(120, 120, 120), |(_, colour)| *colour)
 }
 
 /// What a router is called in figures.
@@ -37,8 +49,22 @@ pub(super) fn title(router: &str) -> &str {
         "dense" => "SE",
         "bm25" => "BM25",
         "oats-s1" => "OATS-S1",
+        "oats-s2-se" => "OATS-S2 on SE",
+        "oats-s2-s1" => "OATS-S2 on S1",
+        "oats-s3" => "OATS-S3",
         other => other,
     }
+}
+
+/// Labels with the heights they belong to, moved down as far as needed to stand apart.
+pub(super) fn apart(mut labels: Vec<(i32, &str)>, least: i32) -> Vec<(i32, &str)> {
+    labels.sort_unstable();
+    let mut free = i32::MIN;
+    for (y, _) in &mut labels {
+        *y = (*y).max(free);
+        free = *y + least;
+    }
+    labels
 }
 
 /// Text in the figures' only face.

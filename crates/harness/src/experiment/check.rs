@@ -30,6 +30,9 @@ impl Experiment {
         }
         check_list("baselines", &self.baselines)?;
         known(&self.baselines, &labels).map_err(|problem| format!("baselines: {problem}"))?;
+        for section in &self.report {
+            section.check(&labels, &self.baselines)?;
+        }
         let datasets: Vec<&Dataset> = self.grids.iter().flat_map(|grid| &grid.datasets).collect();
         check_list("grid: datasets", &datasets)?;
         for (number, grid) in (1..).zip(&self.grids) {

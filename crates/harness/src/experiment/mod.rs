@@ -44,7 +44,7 @@ use oats_metrics::Metric;
 use serde::{Deserialize, Serialize};
 
 pub use self::{quick::Quick, router_entry::RouterEntry};
-use crate::{EmbedderKind, Error, Outcomes};
+use crate::{EmbedderKind, Error, Outcomes, Section};
 
 /// What is run, on what, under which labels, and what it is to show.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,6 +65,9 @@ pub struct Experiment {
     /// What they are run on; a dataset stands in one of them only.
     #[serde(rename = "grid")]
     pub grids: Vec<Grid>,
+    /// What its report says of the results, section by section.
+    #[serde(default)]
+    pub report: Vec<Section>,
 }
 
 /// Every combination of the lists is run.
@@ -174,6 +177,22 @@ impl Experiment {
     pub fn quicken(&mut self) {
         self.grids.iter_mut().for_each(Grid::quicken);
         self.restrict(None, Some(1));
+    }
+
+    /// Whether `router` is held against `baseline`: everyone is against each of the baselines, of two
+    /// baselines the later against the earlier, and what a claim of the report says is better against
+    /// what it is to be better than.
+    pub(crate) fn tests(&self, router: &str, baseline: &str) -> bool {
+        let rank = |label: &str| self.baselines.iter().position(|known| known == label);
+        match (rank(router), rank(baseline)) {
+            (Some(router), Some(baseline)) => router > baseline,
+            (router, Some(_)) => router.is_none(),
+            (Some(_), None) => false,
+            (None, None) => self
+                .report
+                .iter()
+                .any(|section| section.compares(router, baseline)),
+        }
     }
 
     /// The routers that are run on one of the grids, in order.

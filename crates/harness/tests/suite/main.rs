@@ -10,6 +10,7 @@ mod leakage;
 mod learned;
 mod outcomes;
 mod partial;
+mod report;
 mod reproducible;
 mod restrictions;
 mod results;
