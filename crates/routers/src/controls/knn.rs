@@ -28,7 +28,7 @@ pub struct KnnParams {
 impl Default for KnnParams {
     fn default() -> Self {
         Self {
-            neighbours: 10,
+            neighbours: 30,
             temperature: 0.1,
         }
     }

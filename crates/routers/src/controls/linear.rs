@@ -26,15 +26,15 @@ use crate::{Error, Ranked, Request, Router, State, Training, baselines::Dense, r
 pub struct LinearParams {
     /// λ, what long weight vectors cost; at least 0.
     pub l2: f32,
-    /// Steps of L-BFGS at most; at least 1. Few enough are as good as stopping early.
+    /// Steps of L-BFGS at most; at least 1. Few are wanted: they act as stopping early does.
     pub max_iterations: u64,
 }
 
 impl Default for LinearParams {
     fn default() -> Self {
         Self {
-            l2: 0.1,
-            max_iterations: 50,
+            l2: 0.01,
+            max_iterations: 30,
         }
     }
 }
