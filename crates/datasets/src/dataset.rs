@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Benchmark, Error, Sources, beir, builtin, metatool,
-    pinned::{METATOOL, TOOLBENCH, TOOLE},
+    pinned::{METATOOL, METATOOL_DESCRIPTION, METATOOL_FOR_MODEL, TOOLBENCH, TOOLE},
+    tool_text::ToolText,
     toolbench, toole,
 };
 
@@ -25,6 +26,15 @@ pub enum Dataset {
     /// 199 tools and 4,287 instances with the tool list of each prompt as candidates. A right tool
     /// that the list leaves out (`reliability` always does) is appended to it.
     Metatool,
+    /// `metatool-description`: `metatool` with the descriptions alone as the tools' texts.
+    MetatoolDescription,
+    /// `metatool-for-model`: `metatool` with the texts `name: description_for_model`.
+    ///
+    /// A plugin's manifest describes it twice: to people, which is what `metatool` reads, and to the
+    /// model that is to choose. The latter come from upstream's file of 390 plugins, matched by name,
+    /// letters and digits only; tools without a match keep `name: description`, and the provenance's
+    /// notes say how many have one.
+    MetatoolForModel,
     /// `toole`: MetaTool's full table of single-tool queries.
     ///
     /// 199 tools and 20,614 queries. Upstream offers no candidates with them: those given here are
@@ -43,12 +53,14 @@ pub enum Dataset {
 }
 
 impl Dataset {
-    /// The sets that need no folder.
-    pub const NAMED: [Dataset; 4] = [
+    /// The sets that need no folder; the variants of another set come last.
+    pub const NAMED: [Dataset; 6] = [
         Dataset::Builtin,
         Dataset::Metatool,
         Dataset::Toole,
         Dataset::Toolbench,
+        Dataset::MetatoolDescription,
+        Dataset::MetatoolForModel,
     ];
 
     /// Reads the benchmark, downloading what is not on this machine.
@@ -58,7 +70,9 @@ impl Dataset {
     pub fn load(&self, sources: &Sources) -> Result<Benchmark, Error> {
         match self {
             Dataset::Builtin => builtin::load(),
-            Dataset::Metatool => metatool::load(sources),
+            Dataset::Metatool => metatool::load(sources, ToolText::NameAndDescription),
+            Dataset::MetatoolDescription => metatool::load(sources, ToolText::Description),
+            Dataset::MetatoolForModel => metatool::load(sources, ToolText::ForModel),
             Dataset::Toole => toole::load(sources),
             Dataset::Toolbench => toolbench::load(sources),
             Dataset::Beir(folder) => beir::load(folder),
@@ -73,6 +87,8 @@ impl Dataset {
         let repository = match self {
             Dataset::Builtin | Dataset::Beir(_) => return Ok(()),
             Dataset::Metatool => METATOOL,
+            Dataset::MetatoolDescription => METATOOL_DESCRIPTION,
+            Dataset::MetatoolForModel => METATOOL_FOR_MODEL,
             Dataset::Toole => TOOLE,
             Dataset::Toolbench => TOOLBENCH,
         };
@@ -103,6 +119,8 @@ impl fmt::Display for Dataset {
         match self {
             Dataset::Builtin => f.write_str("builtin"),
             Dataset::Metatool => f.write_str("metatool"),
+            Dataset::MetatoolDescription => f.write_str("metatool-description"),
+            Dataset::MetatoolForModel => f.write_str("metatool-for-model"),
             Dataset::Toole => f.write_str("toole"),
             Dataset::Toolbench => f.write_str("toolbench"),
             Dataset::Beir(folder) => write!(f, "beir:{}", folder.display()),

@@ -56,7 +56,8 @@ pub enum Error {
     },
     /// No data set has this name.
     #[error(
-        "unknown data set `{name}`; choose one of builtin, metatool, toole, toolbench or beir:DIR"
+        "unknown data set `{name}`; choose one of builtin, metatool, toole, toolbench, \
+         metatool-description, metatool-for-model or beir:DIR"
     )]
     UnknownDataset {
         /// What was asked for.

@@ -26,6 +26,7 @@
 //! | [`provenance`] | where a benchmark's files came from |
 //! | [`source`], [`pinned`] | data folder, cache, download; the files that are pinned |
 //! | `builtin`, `metatool`, `toole`, `toolbench`, `beir` | one loader each, behind [`Dataset::load`] |
+//! | `tool_text` | the three texts of MetaTool's tools |
 //! | `file`, `catalogue` | text files and tool names with the place where they stand, for the loaders |
 
 pub mod benchmark;
@@ -43,6 +44,7 @@ mod catalogue;
 mod download;
 mod file;
 mod metatool;
+mod tool_text;
 mod toolbench;
 mod toole;
 

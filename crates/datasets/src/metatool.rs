@@ -11,7 +11,8 @@ use crate::{
     Benchmark, Error, Query, SourceFile, Sources, ToolId,
     catalogue::Catalogue,
     file::Spot,
-    pinned::{METATOOL, MULTI_TOOL, PLUGINS, RELIABILITY, SCENARIOS, SIMILAR_CHOICES},
+    pinned::{MULTI_TOOL, PLUGINS, RELIABILITY, SCENARIOS, SIMILAR_CHOICES},
+    tool_text::ToolText,
 };
 
 const SUBSETS: [&str; 6] = [
@@ -31,8 +32,9 @@ const SUBTASKS: [(&str, &[usize]); 4] = [
     (MULTI_TOOL, &[0, 4, 5]),
 ];
 
-pub(crate) fn load(sources: &Sources) -> Result<Benchmark, Error> {
-    let mut obtained = sources.obtain(&METATOOL)?;
+pub(crate) fn load(sources: &Sources, text: ToolText) -> Result<Benchmark, Error> {
+    let repository = text.repository();
+    let mut obtained = sources.obtain(&repository)?;
     let catalogue = catalogue(obtained.file(PLUGINS))?;
     let mut queries = Vec::new();
     let mut notes = Vec::new();
@@ -59,9 +61,11 @@ pub(crate) fn load(sources: &Sources) -> Result<Benchmark, Error> {
         }
     }
     obtained.provenance.notes.append(&mut notes);
+    let mut tools = catalogue.into_tools();
+    text.apply(&mut tools, &mut obtained)?;
     Benchmark::new(
-        METATOOL.dataset,
-        catalogue.into_tools(),
+        repository.dataset,
+        tools,
         queries,
         SUBSETS.map(String::from).to_vec(),
         obtained.provenance,

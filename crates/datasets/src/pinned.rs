@@ -33,6 +33,7 @@ const fn pin<'a>(path: &'a str, blob_id: &'a str) -> PinnedFile<'a> {
 }
 
 pub(crate) const PLUGINS: &str = "dataset/plugin_des.json";
+pub(crate) const PLUGIN_INFO: &str = "dataset/plugin_info.json";
 pub(crate) const SIMILAR_CHOICES: &str = "dataset/tmp_dataset/Task2-Subtask1.json";
 pub(crate) const SCENARIOS: &str = "dataset/tmp_dataset/Task2-Subtask2.json";
 pub(crate) const RELIABILITY: &str = "dataset/tmp_dataset/Task2-Subtask3.json";
@@ -42,6 +43,9 @@ pub(crate) const SINGLE_TOOL: &str = "dataset/data/all_clean_data.csv";
 const PLUGINS_PIN: PinnedFile = pin(PLUGINS, "0c086d1a5e7b1586e8d5cafdf044871fa07aa8b8");
 const SIMILAR_CHOICES_PIN: PinnedFile =
     pin(SIMILAR_CHOICES, "20231f31cff57839d584aad7bb0151440d9dad6c");
+const SCENARIOS_PIN: PinnedFile = pin(SCENARIOS, "3751b4fd94c91150c6f1afe75a6e056ee52a97fe");
+const RELIABILITY_PIN: PinnedFile = pin(RELIABILITY, "a7359706ac22d1db2e7d30201d007b14fb3770c4");
+const MULTI_TOOL_PIN: PinnedFile = pin(MULTI_TOOL, "7f84fd1d59d423ef2726334e06000e78f7653eec");
 
 /// MetaTool's catalogue and the four subtasks of its Task 2 (Huang et al., arXiv 2310.03128).
 pub const METATOOL: Repository = Repository {
@@ -54,10 +58,30 @@ pub const METATOOL: Repository = Repository {
     files: &[
         PLUGINS_PIN,
         SIMILAR_CHOICES_PIN,
-        pin(SCENARIOS, "3751b4fd94c91150c6f1afe75a6e056ee52a97fe"),
-        pin(RELIABILITY, "a7359706ac22d1db2e7d30201d007b14fb3770c4"),
-        pin(MULTI_TOOL, "7f84fd1d59d423ef2726334e06000e78f7653eec"),
+        SCENARIOS_PIN,
+        RELIABILITY_PIN,
+        MULTI_TOOL_PIN,
     ],
+};
+
+/// MetaTool's files, for the data set whose tool texts are the descriptions alone.
+pub const METATOOL_DESCRIPTION: Repository = Repository {
+    dataset: "metatool-description",
+    ..METATOOL
+};
+
+/// MetaTool's files and the plugins' own manifests, whose descriptions for the model are read.
+pub const METATOOL_FOR_MODEL: Repository = Repository {
+    dataset: "metatool-for-model",
+    files: &[
+        PLUGINS_PIN,
+        SIMILAR_CHOICES_PIN,
+        SCENARIOS_PIN,
+        RELIABILITY_PIN,
+        MULTI_TOOL_PIN,
+        pin(PLUGIN_INFO, "20cbad749a67a3c2ecbdc6a9e2f6342a92e055a0"),
+    ],
+    ..METATOOL
 };
 
 /// MetaTool's catalogue, its full table of single-tool queries, and the lists of similar tools.

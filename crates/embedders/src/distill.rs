@@ -35,7 +35,8 @@ use linfa_linalg::eigh::{EigSort, Eigh};
 use ndarray::{Array1, Array2, Axis, Slice};
 
 use crate::error::{Error, Result};
-use crate::static_table::{self, Description, UNKNOWN, VERSION};
+use crate::static_table::{self, Description, VERSION};
+use crate::wordpiece::UNKNOWN;
 
 /// A sentence encoder that shows its vocabulary; see [`Candle`](crate::minilm::Candle).
 pub trait Teacher {

@@ -26,6 +26,7 @@
 //! - [`models`]: where model files and the ONNX Runtime library are looked for.
 //! - [`fetch`]: downloads of both, verified.
 //! - [`static_table`]: the built-in embedder and its file format; [`distill`] makes that file.
+//! - [`wordpiece`]: the built-in tokeniser, also for models trained from scratch.
 //! - [`cache`]: embeddings on disk.
 
 use ndarray::Array2;
@@ -38,12 +39,14 @@ mod files;
 pub mod minilm;
 pub mod models;
 pub mod static_table;
+pub mod wordpiece;
 
 pub use cache::EmbeddingCache;
 pub use error::{Error, Result};
 pub use minilm::{Backend, Minilm};
 pub use models::ModelSources;
 pub use static_table::StaticTable;
+pub use wordpiece::WordPieces;
 
 /// Text in, unit vectors out.
 ///

@@ -1,7 +1,6 @@
 //! The built-in embedder: one vector per WordPiece, added up.
 //!
-//! A text is normalised and cut into WordPieces as BERT does it; its vector is the sum of its tokens' rows,
-//! scaled to length 1. Frequency weights are already part of the rows (see [`distill`](crate::distill)).
+//! A text is cut into [`WordPieces`]; its vector is the sum of its tokens' rows, scaled to length 1. Frequency weights are already part of the rows (see [`distill`](crate::distill)).
 //! Unknown words count as the token `[UNK]`; a text without any token (empty, only blanks or control
 //! characters) has no vector.
 //!
@@ -21,18 +20,12 @@ use rayon::prelude::*;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
-use tokenizers::Tokenizer;
-use tokenizers::models::wordpiece::WordPiece;
-use tokenizers::normalizers::BertNormalizer;
-use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 
 use crate::error::{Error, Result};
 use crate::files::sha256;
-use crate::{Embedder, stack};
+use crate::{Embedder, WordPieces, stack};
 
-pub(crate) const UNKNOWN: &str = "[UNK]";
-
-const BUILTIN: &[u8] = include_bytes!("../static/table.safetensors");
+pub(crate) const BUILTIN: &[u8] = include_bytes!("../static/table.safetensors");
 const NAME: &str = "static";
 const BACKEND: &str = concat!("oats-embedders ", env!("CARGO_PKG_VERSION"), " token table");
 const METADATA: &str = "oats-static-table";
@@ -56,7 +49,7 @@ pub struct Description {
 /// The `static` embedder.
 #[derive(Debug)]
 pub struct StaticTable {
-    tokenizer: Tokenizer,
+    pieces: WordPieces,
     vectors: Array2<i8>,
     scales: Vec<f32>,
     description: Description,
@@ -92,11 +85,10 @@ impl StaticTable {
             )));
         }
 
-        let vocabulary = tensor(&file, "vocabulary", Dtype::U8)?;
-        let vocabulary = std::str::from_utf8(vocabulary.data()).map_err(invalid)?;
+        let pieces = WordPieces::of_table(&file)?;
         let vectors = tensor(&file, "vectors", Dtype::I8)?;
         let scales = tensor(&file, "scales", Dtype::F32)?;
-        let (rows, columns) = (vocabulary.split('\n').count(), description.dimension);
+        let (rows, columns) = (pieces.vocabulary_size(), description.dimension);
         if vectors.shape() != [rows, columns] || scales.shape() != [rows] || columns == 0 {
             return Err(invalid(format!(
                 "{rows} tokens × {columns} dimensions, but vectors are {:?} and scales {:?}",
@@ -119,7 +111,7 @@ impl StaticTable {
         }
         let vectors = vectors.data().iter().map(|&byte| byte as i8).collect();
         Ok(Self {
-            tokenizer: tokenizer(vocabulary)?,
+            pieces,
             vectors: Array2::from_shape_vec((rows, columns), vectors).map_err(invalid)?,
             scales,
             description,
@@ -134,16 +126,13 @@ impl StaticTable {
     }
 
     fn embed_one(&self, text: &str) -> Result<Vec<f32>> {
-        let encoding = self
-            .tokenizer
-            .encode_fast(text, false)
-            .map_err(|error| Error::text(NAME, text, error))?;
-        if encoding.is_empty() {
+        let ids = self.pieces.ids(text)?;
+        if ids.is_empty() {
             return Err(Error::text(NAME, text, "it holds no token"));
         }
         let mut sum = vec![0.0f32; self.description.dimension];
-        for &id in encoding.get_ids() {
-            // Ids are row numbers: the tokeniser's vocabulary was made from the rows.
+        for id in ids {
+            // Ids are row numbers: there is a row for every token of the vocabulary.
             let scale = self.scales[id as usize];
             for (total, &step) in sum.iter_mut().zip(self.vectors.row(id as usize)) {
                 *total += scale * f32::from(step);
@@ -232,7 +221,11 @@ pub(crate) fn to_bytes(
     safetensors::serialize(tensors, Some(metadata)).map_err(invalid)
 }
 
-fn tensor<'data>(file: &SafeTensors<'data>, name: &str, dtype: Dtype) -> Result<TensorView<'data>> {
+pub(crate) fn tensor<'data>(
+    file: &SafeTensors<'data>,
+    name: &str,
+    dtype: Dtype,
+) -> Result<TensorView<'data>> {
     let tensor = file
         .tensor(name)
         .map_err(|error| invalid(format!("{name}: {error}")))?;
@@ -245,28 +238,6 @@ fn tensor<'data>(file: &SafeTensors<'data>, name: &str, dtype: Dtype) -> Result<
     Ok(tensor)
 }
 
-/// BERT's uncased tokeniser over the table's own vocabulary (one token a line); ids are line numbers.
-fn tokenizer(vocabulary: &str) -> Result<Tokenizer> {
-    let ids = WordPiece::read_bytes(vocabulary.as_bytes()).map_err(invalid)?;
-    if ids.len() != vocabulary.split('\n').count() {
-        return Err(invalid("a token is empty or occurs twice"));
-    }
-    if !ids.contains_key(UNKNOWN) {
-        return Err(invalid(format!("the vocabulary has no {UNKNOWN}")));
-    }
-    let model = WordPiece::builder()
-        .vocab(ids)
-        .unk_token(UNKNOWN.to_owned())
-        .build()
-        .map_err(invalid)?;
-    let mut tokenizer = Tokenizer::new(model);
-    tokenizer
-        .with_normalizer(Some(BertNormalizer::default()))
-        .map_err(invalid)?
-        .with_pre_tokenizer(Some(BertPreTokenizer));
-    Ok(tokenizer)
-}
-
-fn invalid(reason: impl ToString) -> Error {
+pub(crate) fn invalid(reason: impl ToString) -> Error {
     Error::Table(reason.to_string())
 }

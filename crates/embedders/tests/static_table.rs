@@ -168,6 +168,7 @@ fn inconsistent_content_is_an_error_that_says_what() {
     let mut not_a_number = scales.data().to_vec();
     not_a_number[40..44].copy_from_slice(&f32::NAN.to_le_bytes());
     let twice = [vocabulary, b"\nthe"].concat();
+    let one_more = [vocabulary, b"\nnoexistingpiece"].concat();
     let no_unknown = String::from_utf8(vocabulary.to_vec())
         .unwrap()
         .replacen("[UNK]", "[unk]", 1);
@@ -183,6 +184,10 @@ fn inconsistent_content_is_an_error_that_says_what() {
         (with_tensor("scales", Dtype::U8, vec![1], &[0]), "type"),
         (
             with_tensor("vocabulary", Dtype::U8, vec![twice.len()], &twice),
+            "twice",
+        ),
+        (
+            with_tensor("vocabulary", Dtype::U8, vec![one_more.len()], &one_more),
             "tokens",
         ),
         (

@@ -182,6 +182,8 @@ fn data_sets_are_written_by_name() {
     for name in [
         "builtin",
         "metatool",
+        "metatool-description",
+        "metatool-for-model",
         "toole",
         "toolbench",
         "beir:some/folder",
@@ -195,7 +197,10 @@ fn data_sets_are_written_by_name() {
     for name in ["beir", "beir:", "MetaTool"] {
         assert_bad(
             name.parse::<Dataset>(),
-            &[name, "builtin, metatool, toole, toolbench or beir:DIR"],
+            &[
+                name,
+                "builtin, metatool, toole, toolbench, metatool-description, metatool-for-model or beir:DIR",
+            ],
         );
     }
 }

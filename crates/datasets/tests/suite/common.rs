@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) const PLUGINS: &str = "dataset/plugin_des.json";
+pub(crate) const PLUGIN_INFO: &str = "dataset/plugin_info.json";
 pub(crate) const SUBTASK_1: &str = "dataset/tmp_dataset/Task2-Subtask1.json";
 pub(crate) const SUBTASK_2: &str = "dataset/tmp_dataset/Task2-Subtask2.json";
 pub(crate) const SUBTASK_3: &str = "dataset/tmp_dataset/Task2-Subtask3.json";

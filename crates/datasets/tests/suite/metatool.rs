@@ -1,12 +1,12 @@
 use oats_datasets::{
-    Dataset, Sources,
+    Benchmark, Dataset, Sources,
     provenance::{Origin, git_blob_id},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::common::{
-    DataDir, PLUGINS, SUBTASK_1, SUBTASK_2, SUBTASK_3, SUBTASK_4, assert_bad, assert_unavailable,
-    record,
+    DataDir, PLUGIN_INFO, PLUGINS, SUBTASK_1, SUBTASK_2, SUBTASK_3, SUBTASK_4, assert_bad,
+    assert_unavailable, record,
 };
 
 const UPSTREAM: &str = "github.com/HowieHwong/MetaTool";
@@ -23,13 +23,8 @@ fn refuse(change: impl FnOnce(&DataDir), parts: &[&str]) {
 fn reads_the_four_subtasks() {
     let benchmark = DataDir::metatool().load(Dataset::Metatool).unwrap();
     assert_eq!(benchmark.name(), "metatool");
-    let tools: Vec<_> = benchmark
-        .tools()
-        .iter()
-        .map(|tool| tool.text.as_str())
-        .collect();
     assert_eq!(
-        tools,
+        tool_texts(&benchmark),
         [
             "maps: Finds the way.",
             "PDF&URLTool: Reads files.",
@@ -88,6 +83,79 @@ fn reads_the_four_subtasks() {
     assert_eq!(
         benchmark.queries()[2].scenario.as_deref(),
         Some("artists&designers")
+    );
+}
+
+fn plugin(model: &str, human: &str, description: &str) -> Value {
+    json!({
+        "name_for_model": model,
+        "name_for_human": human,
+        "description_for_model": description,
+        "description_for_human": "unread",
+    })
+}
+
+fn tool_texts(benchmark: &Benchmark) -> Vec<&str> {
+    let tools = benchmark.tools().iter();
+    tools.map(|tool| tool.text.as_str()).collect()
+}
+
+#[test]
+fn the_same_queries_come_with_other_tool_texts() {
+    let data = DataDir::metatool();
+    data.write_json(
+        PLUGIN_INFO,
+        json!([
+            plugin("pdf_url_tool", "Files", " Call it with a URL. "),
+            plugin("Verse", "The Poet", "Not the poet's."),
+            plugin("poet", "Poet!", "Call it for a verse."),
+            plugin("POET", "Rhymes", "Call it for a verse."),
+            plugin("maps", "Maps", "Call it for a way."),
+            plugin("other", "M.A.P.S.", "Call it for another way."),
+        ]),
+    );
+    let metatool = data.load(Dataset::Metatool).unwrap();
+
+    let described = data.load(Dataset::MetatoolDescription).unwrap();
+    assert_eq!(described.name(), "metatool-description");
+    let texts = ["Finds the way.", "Reads files.", "Rhymes."];
+    assert_eq!(tool_texts(&described), texts);
+
+    let for_model = data.load(Dataset::MetatoolForModel).unwrap();
+    assert_eq!(for_model.name(), "metatool-for-model");
+    let texts = [
+        "maps: Finds the way.", // two plugins of that name differ
+        "PDF&URLTool: Call it with a URL.",
+        "poet: Call it for a verse.",
+    ];
+    assert_eq!(tool_texts(&for_model), texts);
+    let notes = for_model.provenance().notes.join("\n");
+    assert!(notes.contains("the texts of 2 of 3 tools"), "{notes}");
+
+    for (variant, files) in [(&described, 5), (&for_model, 6)] {
+        assert_eq!(variant.queries(), metatool.queries());
+        assert_eq!(variant.subsets(), metatool.subsets());
+        assert_eq!(variant.provenance().files.len(), files);
+        for (tool, same) in variant.tools().iter().zip(metatool.tools()) {
+            let theirs = (&same.name, &same.description);
+            assert_eq!((&tool.name, &tool.description), theirs);
+        }
+    }
+}
+
+#[test]
+fn only_the_texts_for_the_model_need_the_plugins() {
+    let data = DataDir::metatool();
+    assert!(data.load(Dataset::MetatoolDescription).is_ok());
+    let refuse = |parts: &[&str]| assert_bad(data.load(Dataset::MetatoolForModel), parts);
+    refuse(&[PLUGIN_INFO, "cannot be read", UPSTREAM]);
+    data.write(PLUGIN_INFO, "[\n{\"name_for_model\": \"maps\"}]");
+    refuse(&[PLUGIN_INFO, "line 2", "missing field", UPSTREAM]);
+
+    let nothing = DataDir::empty("metatool");
+    assert_unavailable(
+        nothing.load(Dataset::MetatoolForModel),
+        &["metatool-for-model: cannot be had", UPSTREAM],
     );
 }
 

@@ -99,6 +99,35 @@ fn metatool() {
 }
 
 #[test]
+fn metatool_texts() {
+    let (Some(described), Some(for_model)) = (
+        load(Dataset::MetatoolDescription),
+        load(Dataset::MetatoolForModel),
+    ) else {
+        return;
+    };
+    assert_eq!(described.queries().len(), 4287);
+    assert_eq!(described.queries(), for_model.queries());
+
+    // Upstream merged 45 of the tools out of several plugins; those have no plugin of their name.
+    let provenance = for_model.provenance();
+    let note = "the texts of 154 of 199 tools";
+    assert!(
+        provenance.notes.iter().any(|line| line.starts_with(note)),
+        "{:?}",
+        provenance.notes
+    );
+    let plugins = provenance.files.last().unwrap();
+    assert!(plugins.path.ends_with("plugin_info.json"));
+    assert_eq!(plugins.upstream, Some(true));
+    let same = for_model
+        .tools()
+        .iter()
+        .filter(|tool| tool.text == format!("{}: {}", tool.name, tool.description));
+    assert!(same.count() >= 45);
+}
+
+#[test]
 fn toole() {
     let Some(benchmark) = load(Dataset::Toole) else {
         return;
