@@ -75,6 +75,14 @@ pub enum Error {
         /// What candle says.
         source: candle_core::Error,
     },
+    /// A solver gave up.
+    #[error("{router}: {problem}; use more regularisation")]
+    Solver {
+        /// Kind of the router.
+        router: &'static str,
+        /// What the solver says.
+        problem: String,
+    },
     /// A text cannot be cut into WordPieces.
     #[error(transparent)]
     Text(#[from] oats_embedders::Error),

@@ -95,16 +95,16 @@ pub(crate) struct Schedule {
 }
 
 /// A fit of one network.
-pub(crate) struct Fit<'a> {
+pub(crate) struct Fit<'a, 't> {
     /// Kind of the router, for messages.
     pub router: &'static str,
-    pub training: &'a Training<'a>,
+    pub training: &'a Training<'t>,
     /// Rows of the training view to learn from.
     pub rows: Vec<usize>,
     pub schedule: Schedule,
 }
 
-impl Fit<'_> {
+impl Fit<'_, '_> {
     /// Learns `weights` by Adam until `validate` (higher is better) stops rising, and gives the best
     /// router that `served` made of them.
     ///

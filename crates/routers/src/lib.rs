@@ -48,6 +48,7 @@
 //! | [`hybrid`], [`threshold`] | words and vectors fused; as many tools as score high enough |
 //! | [`rnn`], [`encoder`] | networks trained from scratch |
 //! | `learn` | seeded weights and gradient descent, for the networks |
+//! | `vocabulary` | what the networks read |
 
 pub mod baselines;
 pub mod controls;
@@ -63,6 +64,7 @@ mod spec;
 mod state;
 pub mod threshold;
 mod training;
+mod vocabulary;
 
 pub use error::Error;
 pub use router::{Ranked, Request, Router, top_k};

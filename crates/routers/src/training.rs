@@ -115,6 +115,13 @@ impl<'a> Training<'a> {
         (fit, validation)
     }
 
+    /// Parts the training queries into rows to fit on and rows to choose settings by: a fifth, but
+    /// no more than about 1,000, which tell settings apart well enough and rank in little time.
+    pub(crate) fn fit_and_validation(&self) -> (Vec<usize>, Vec<usize>) {
+        let share = 1000.0 / self.queries.len().max(1) as f64;
+        self.hold_out(share.min(0.2), self.seed)
+    }
+
     /// Parts the training queries at random into `count` parts of about the same size, queries with
     /// the same normalised text together. Gives each row's part, from 0.
     pub fn folds(&self, count: NonZeroUsize, seed: u64) -> Vec<usize> {

@@ -4,8 +4,12 @@
 
 mod bm25;
 mod common;
+mod hybrid;
 mod input;
+mod knn;
+mod linear;
 mod random;
 mod s1;
 mod spec;
+mod threshold;
 mod top_k;
