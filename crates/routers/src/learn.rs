@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor, Var, backprop::GradStore};
-use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 use ndarray::{Array, Dimension};
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -120,14 +119,7 @@ impl Fit<'_, '_> {
         validate: impl Fn(&R) -> f64,
     ) -> Result<R, Error> {
         let tensor = Error::tensor(self.router);
-        let parameters = ParamsAdamW {
-            lr: self.schedule.learning_rate,
-            weight_decay: self.schedule.weight_decay,
-            ..ParamsAdamW::default()
-        };
-        // By name, so that the order is the same in every run.
-        let vars: Vec<Var> = weights.vars.values().cloned().collect();
-        let mut adam = AdamW::new(vars.clone(), parameters).map_err(&tensor)?;
+        let mut adam = Adam::new(weights, self.schedule).map_err(&tensor)?;
         let mut rng = ChaCha8Rng::seed_from_u64(self.training.seed);
         let mut rows = self.rows.clone();
         let mut best: Option<(f64, R)> = None;
@@ -146,7 +138,11 @@ impl Fit<'_, '_> {
                     .and_then(|loss| loss.to_scalar::<f32>())
                     .map_err(&tensor)?;
                 batches += 1;
-                if !value.is_finite() {
+                let finite = value.is_finite() && {
+                    let gradients = loss.backward().map_err(&tensor)?;
+                    adam.step(&gradients).map_err(&tensor)?
+                };
+                if !finite {
                     return Err(Error::Diverged {
                         router: self.router,
                         epoch: number,
@@ -155,9 +151,6 @@ impl Fit<'_, '_> {
                         last_good: best.map(|(_, router)| Box::new(router.state())),
                     });
                 }
-                let mut gradients = loss.backward().map_err(&tensor)?;
-                clip(&mut gradients, &vars, self.schedule.clip).map_err(&tensor)?;
-                adam.step(&gradients).map_err(&tensor)?;
                 total += f64::from(value);
             }
             let router = served()?;
@@ -198,22 +191,84 @@ pub(crate) struct Epoch {
     pub of: usize,
 }
 
-/// Shortens the gradient to `longest`, if it is longer.
-fn clip(gradients: &mut GradStore, vars: &[Var], longest: f32) -> candle_core::Result<()> {
-    let mut squares = 0.0;
-    for var in vars {
-        if let Some(gradient) = gradients.get(var) {
-            squares += gradient.sqr()?.sum_all()?.to_scalar::<f32>()?;
-        }
+/// AdamW (Loshchilov and Hutter 2019, algorithm 2), in one pass over the weights: candle-nn's makes a
+/// dozen arrays per step, which took longer than all the rest of a step.
+struct Adam {
+    schedule: Schedule,
+    steps: i32,
+    /// By name, so that the order is the same in every run.
+    learned: Vec<Learned>,
+}
+
+/// Weights with the running means of their gradient and its square.
+struct Learned {
+    var: Var,
+    values: Vec<f32>,
+    means: Vec<f32>,
+    squares: Vec<f32>,
+}
+
+/// Adam's β₁, β₂ and ε (Kingma and Ba 2015).
+const MEAN_DECAY: f32 = 0.9;
+const SQUARE_DECAY: f32 = 0.999;
+const EPSILON: f32 = 1e-8;
+
+impl Adam {
+    fn new(weights: &Weights, schedule: Schedule) -> candle_core::Result<Self> {
+        let learned = weights.vars.values().map(|var| {
+            Ok(Learned {
+                var: var.clone(),
+                values: var.flatten_all()?.to_vec1()?,
+                means: vec![0.0; var.elem_count()],
+                squares: vec![0.0; var.elem_count()],
+            })
+        });
+        Ok(Self {
+            schedule,
+            steps: 0,
+            learned: learned.collect::<candle_core::Result<_>>()?,
+        })
     }
-    let length = squares.sqrt();
-    if length.is_finite() && length > longest {
-        for var in vars {
-            if let Some(gradient) = gradients.remove(var) {
-                let shorter = (gradient * f64::from(longest / length))?;
-                gradients.insert(var, shorter);
+
+    /// Moves the weights against the gradient, which is shortened to the schedule's `clip` if it is
+    /// longer. Weights that the loss does not depend on stay. Says whether gradient and weights are
+    /// finite.
+    fn step(&mut self, gradients: &GradStore) -> candle_core::Result<bool> {
+        let mut with_gradient = Vec::new();
+        let mut squares = 0.0;
+        for learned in &mut self.learned {
+            if let Some(gradient) = gradients.get(&learned.var) {
+                let gradient: Vec<f32> = gradient.flatten_all()?.to_vec1()?;
+                squares += gradient.iter().map(|x| x * x).sum::<f32>();
+                with_gradient.push((learned, gradient));
             }
         }
+        let length = squares.sqrt();
+        if !length.is_finite() {
+            return Ok(false);
+        }
+        let shorten = (self.schedule.clip / length).min(1.0);
+        self.steps += 1;
+        let mean_scale = 1.0 / (1.0 - MEAN_DECAY.powi(self.steps));
+        let square_scale = 1.0 / (1.0 - SQUARE_DECAY.powi(self.steps));
+        let rate = self.schedule.learning_rate as f32;
+        let keep = 1.0 - (self.schedule.learning_rate * self.schedule.weight_decay) as f32;
+        let mut finite = true;
+        for (learned, gradient) in with_gradient {
+            let moments = learned.means.iter_mut().zip(&mut learned.squares);
+            for ((value, (mean, square)), gradient) in
+                learned.values.iter_mut().zip(moments).zip(gradient)
+            {
+                let gradient = gradient * shorten;
+                *mean = MEAN_DECAY * *mean + (1.0 - MEAN_DECAY) * gradient;
+                *square = SQUARE_DECAY * *square + (1.0 - SQUARE_DECAY) * gradient * gradient;
+                let root = (*square * square_scale).sqrt();
+                *value = *value * keep - rate * (*mean * mean_scale) / (root + EPSILON);
+                finite &= value.is_finite();
+            }
+            let values = Tensor::from_slice(&learned.values, learned.var.shape(), &Device::Cpu)?;
+            learned.var.set(&values)?;
+        }
+        Ok(finite)
     }
-    Ok(())
 }
