@@ -75,6 +75,9 @@ pub enum Error {
         /// What candle says.
         source: candle_core::Error,
     },
+    /// A system of linear equations has no solution.
+    #[error("cannot solve for the linear map: {0}")]
+    Solve(String),
     /// A text cannot be cut into WordPieces.
     #[error(transparent)]
     Text(#[from] oats_embedders::Error),

@@ -94,17 +94,37 @@ pub(crate) struct Schedule {
     pub clip: f32,
 }
 
+impl Schedule {
+    /// Checks the ranges of what routers let one set.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], naming the field.
+    pub(crate) fn check(&self, router: &'static str) -> Result<(), Error> {
+        for (field, count) in [("epochs", self.epochs), ("batch_size", self.batch_size)] {
+            if count == 0 {
+                return Err(Error::setting(router, field, &count, "at least 1"));
+            }
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            let expected = "a number above 0";
+            let value = &self.learning_rate;
+            return Err(Error::setting(router, "learning_rate", value, expected));
+        }
+        Ok(())
+    }
+}
+
 /// A fit of one network.
-pub(crate) struct Fit<'a> {
+pub(crate) struct Fit<'a, 't> {
     /// Kind of the router, for messages.
     pub router: &'static str,
-    pub training: &'a Training<'a>,
+    pub training: &'a Training<'t>,
     /// Rows of the training view to learn from.
     pub rows: Vec<usize>,
     pub schedule: Schedule,
 }
 
-impl Fit<'_> {
+impl Fit<'_, '_> {
     /// Learns `weights` by Adam until `validate` (higher is better) stops rising, and gives the best
     /// router that `served` made of them.
     ///
