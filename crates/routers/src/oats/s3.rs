@@ -81,13 +81,13 @@ impl Default for S3Params {
             hidden: 256,
             residual: true,
             in_batch: true,
-            hard_negatives: 5,
+            hard_negatives: 2,
             top_k: 20,
-            temperature: 0.05,
+            temperature: 0.07,
             epochs: 20,
             batch_size: 64,
-            learning_rate: 1e-3,
-            patience: 3,
+            learning_rate: 3e-4,
+            patience: 4,
             validation: 0.1,
         }
     }
