@@ -1,7 +1,7 @@
 //! The serving path of the routers that compare vectors (the paper's Figure 2):
 //! embed → (adapt) → score → (re-rank) → top k.
 
-use crate::{Ranked, Request, Router, State, baselines::Dense};
+use crate::{Error, Ranked, Request, Router, State, baselines::Dense};
 
 /// Scores tool vectors, after an adapter moved the query and before a re-ranker orders the head
 /// anew, where there are such. OATS-S1 is a pipeline without either, over other tool vectors.
@@ -48,7 +48,36 @@ impl Pipeline {
             reranker: Some(Box::new(reranker)),
         }
     }
+
+    /// What [`adapted`](Self::adapted) made, of its state; the tools alone, if there is no adapter
+    /// in it, because nothing was known to learn it from.
+    pub(crate) fn restore_adapted<A: Adapt + 'static>(
+        state: &State,
+        adapter: impl Fn(&State, &Dense) -> Result<A, Error>,
+    ) -> Result<Box<dyn Router>, Error> {
+        let tools = Dense::restore(state)?;
+        Ok(match state.nested(ADAPTER) {
+            none if none == State::default() => Box::new(tools),
+            stage => Box::new(Self::adapted(adapter(&stage, &tools)?, tools)),
+        })
+    }
+
+    /// As [`restore_adapted`](Self::restore_adapted), for what [`reranked`](Self::reranked) made.
+    pub(crate) fn restore_reranked<R: Rerank + 'static>(
+        state: &State,
+        reranker: impl Fn(&State, &Dense) -> Result<R, Error>,
+    ) -> Result<Box<dyn Router>, Error> {
+        let tools = Dense::restore(state)?;
+        Ok(match state.nested(RERANKER) {
+            none if none == State::default() => Box::new(tools),
+            stage => Box::new(Self::reranked(tools.clone(), reranker(&stage, &tools)?)),
+        })
+    }
 }
+
+/// Names of the stages in a state.
+pub(crate) const ADAPTER: &str = "adapter";
+pub(crate) const RERANKER: &str = "reranker";
 
 /// Added to the scores of re-ranked tools, so that they stay above the others' cosines.
 const HEAD: f32 = 2.0;
@@ -80,10 +109,10 @@ impl Router for Pipeline {
     fn state(&self) -> State {
         let mut state = self.tools.state();
         if let Some(adapter) = &self.adapter {
-            state.nest("adapter", adapter.state());
+            state.nest(ADAPTER, adapter.state());
         }
         if let Some(reranker) = &self.reranker {
-            state.nest("reranker", reranker.state());
+            state.nest(RERANKER, reranker.state());
         }
         state
     }

@@ -193,7 +193,8 @@ impl<'a> Training<'a> {
         scores.iter().sum::<f64>() / scores.len().max(1) as f64
     }
 
-    /// Checks, for routers that learn from labels, that every label and outcome names a tool.
+    /// Checks, for routers that learn from labels, that every label, outcome and candidate is a tool
+    /// of the catalogue.
     ///
     /// # Errors
     /// [`Error::Shape`], naming the query.
@@ -204,10 +205,12 @@ impl<'a> Training<'a> {
                 Feedback::Logged(outcomes) => outcomes.as_slice(),
             };
             let labels = query.relevant.iter().map(|&(tool, _)| tool);
-            let named = labels.chain(outcomes.iter().map(|outcome| outcome.tool));
+            let named = labels
+                .chain(outcomes.iter().map(|outcome| outcome.tool))
+                .chain(query.candidates.iter().copied());
             if let Some(tool) = named.into_iter().find(|&tool| tool >= self.tools.len()) {
                 return Err(Error::Shape(format!(
-                    "training query \"{}\" is labelled with tool {tool}, but there are {}",
+                    "training query \"{}\" names tool {tool}, but there are {}",
                     query.text,
                     self.tools.len()
                 )));

@@ -88,6 +88,10 @@ impl Bm25 {
         }
     }
 
+    pub(crate) fn catalogue_size(&self) -> usize {
+        self.texts.len()
+    }
+
     pub(crate) fn restore(state: &State) -> Result<Self, Error> {
         Ok(Self::index(state.read("params")?, state.read("texts")?))
     }

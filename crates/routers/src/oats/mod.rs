@@ -1,13 +1,70 @@
 //! The stages of OATS (arXiv 2603.13426), and the closed-form control beside Stage 3.
+//!
+//! Where no training query has a tool that is known to be right, every one of them serves the tool
+//! vectors it stands on.
 
+mod outcomes;
 mod ridge;
 mod s1;
 mod s2;
 mod s3;
+pub mod solve;
 mod tool_vectors;
 
+pub use outcomes::Negatives;
 pub use ridge::RidgeParams;
 pub use s1::S1Params;
-pub use s2::S2Params;
+pub use s2::{Feature, S2Params};
 pub use s3::S3Params;
 pub use tool_vectors::ToolVectors;
+
+use ndarray::Array1;
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{Error, Training};
+
+/// Queries that a fit is validated on at most, after every epoch; more tell hardly more.
+const VALIDATION_QUERIES: usize = 1000;
+
+/// Checks a share of the training queries that is held out.
+fn check_share(router: &'static str, share: f64) -> Result<(), Error> {
+    if share > 0.0 && share < 1.0 {
+        return Ok(());
+    }
+    Err(Error::setting(
+        router,
+        "validation",
+        &share,
+        "between 0 and 1, and neither",
+    ))
+}
+
+/// At most `count` of the rows, drawn by the seed, in rising order.
+fn draw(mut rows: Vec<usize>, count: usize, seed: u64) -> Vec<usize> {
+    if rows.len() > count {
+        rows.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        rows.truncate(count);
+        rows.sort_unstable();
+    }
+    rows
+}
+
+/// Whether some training query has a tool that is known to be right.
+fn has_successes(training: &Training<'_>) -> bool {
+    let mut queries = training.queries.iter();
+    queries.any(|query| !query.relevant.is_empty())
+}
+
+/// The unit vector in the direction of `moved`, or `original` where there is no direction.
+fn unit_or(moved: Array1<f32>, original: &[f32]) -> Vec<f32> {
+    let norm = moved.fold(0.0, |sum, &x| sum + f64::from(x).powi(2)).sqrt();
+    if norm.is_finite() && norm > 0.0 {
+        moved
+            .iter()
+            .map(|&x| (f64::from(x) / norm) as f32)
+            .collect()
+    } else {
+        original.to_vec()
+    }
+}

@@ -1,13 +1,45 @@
-//! `adapter-ridge`: the closed-form linear map beside Stage 3.
+//! `adapter-ridge`: a linear map of the query's vector in closed form, the control that tells whether
+//! Stage 3 needs a network.
+//!
+//! Over all pairs of a training query q and a right tool t, the map A minimises
+//!
+//! > Σ ‖A·q − t‖² + λ·‖A − I‖²
+//!
+//! Shrinking towards the identity instead of zero makes λ → ∞ the router it stands on. With B = A − I
+//! that is ridge regression (Hoerl and Kennard 1970) of t − q on q: (ΣqqT + λI)·Bᵀ = Σq(t − q)ᵀ.
+//! Serving compares normalise(A·q) with the tool vectors.
 
+use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Router, State, Training};
+use super::{
+    ToolVectors, VALIDATION_QUERIES, draw, has_successes, outcomes::successes, solve::solve,
+    unit_or,
+};
+use crate::{
+    Error, Router, State, Training,
+    baselines::Dense,
+    pipeline::{Adapt, Pipeline},
+};
 
-/// Hyper-parameters.
+pub(super) const KIND: &str = "adapter-ridge";
+
+/// What λ is chosen from where it is not set, on held-out queries.
+const LAMBDAS: [f64; 5] = [1000.0, 100.0, 10.0, 1.0, 0.1];
+/// The share of the training queries that λ is chosen by.
+const VALIDATION: f64 = 0.2;
+
+/// Hyper-parameters of the linear adapter.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct RidgeParams {}
+pub struct RidgeParams {
+    /// The tool vectors that adapted queries are compared with.
+    pub base: ToolVectors,
+    /// λ, the pull towards the identity; above 0. Where it is not set, the best of 0.1, 1, 10, 100 and
+    /// 1,000 by NDCG@5 over a held-out fifth of the training queries (at most 1,000); the largest of
+    /// equal ones.
+    pub lambda: Option<f64>,
+}
 
 impl RidgeParams {
     /// Checks the ranges.
@@ -15,18 +47,123 @@ impl RidgeParams {
     /// # Errors
     /// [`Error::Setting`], naming the field.
     pub fn check(&self) -> Result<(), Error> {
-        Ok(())
+        self.base.check()?;
+        match self.lambda {
+            Some(lambda) if !(lambda.is_finite() && lambda > 0.0) => {
+                Err(Error::setting(KIND, "lambda", &lambda, "a number above 0"))
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Fits the router.
+    /// Solves for the map.
     ///
     /// # Errors
     /// A hyper-parameter out of range, or training data that do not fit together.
-    pub fn fit(&self, _training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
-        Err(Error::State("`adapter-ridge` is not built yet".to_owned()))
+    pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+        self.check()?;
+        training.check()?;
+        let tools = self.base.fit(training)?;
+        if !has_successes(training) {
+            return Ok(Box::new(tools));
+        }
+        let lambda = match self.lambda {
+            Some(lambda) => lambda,
+            None => self.choose_lambda(training)?,
+        };
+        let map = Moments::of(training, &tools).map(lambda)?;
+        Ok(Box::new(Pipeline::adapted(map, tools)))
     }
 
-    pub(crate) fn restore(_state: &State) -> Result<Box<dyn Router>, Error> {
-        Err(Error::State("`adapter-ridge` is not built yet".to_owned()))
+    fn choose_lambda(&self, training: &Training<'_>) -> Result<f64, Error> {
+        let (fit, validation) = training.hold_out(VALIDATION, training.seed);
+        let validation = draw(validation, VALIDATION_QUERIES, training.seed);
+        let part = training.part(&fit);
+        let tools = self.base.fit(&part.view())?;
+        let moments = Moments::of(&part.view(), &tools);
+        let mut best = (f64::NEG_INFINITY, LAMBDAS[0]);
+        for lambda in LAMBDAS {
+            let router = Pipeline::adapted(moments.map(lambda)?, tools.clone());
+            let score = training.ndcg(&router, &validation);
+            training
+                .progress
+                .say(&format!("λ = {lambda}: validation {score:.4}"));
+            if score > best.0 {
+                best = (score, lambda);
+            }
+        }
+        Ok(best.1)
+    }
+
+    pub(crate) fn restore(state: &State) -> Result<Box<dyn Router>, Error> {
+        Pipeline::restore_adapted(state, LinearMap::restore)
+    }
+}
+
+/// Sums over the pairs of a query q and a right tool t (both d × d).
+struct Moments {
+    /// Σqqᵀ.
+    queries: Array2<f64>,
+    /// Σq(t − q)ᵀ.
+    residuals: Array2<f64>,
+}
+
+impl Moments {
+    fn of(training: &Training<'_>, tools: &Dense) -> Self {
+        let (queries, tools) = (training.query_embeddings, tools.tool_embeddings());
+        let pairs = successes(training);
+        let shape = (pairs.len(), tools.ncols());
+        let (mut q, mut residual) = (Array2::zeros(shape), Array2::zeros(shape));
+        for (row, &(query, tool)) in pairs.iter().enumerate() {
+            q.row_mut(row).assign(&queries.row(query).mapv(f64::from));
+            residual
+                .row_mut(row)
+                .assign(&tools.row(tool).mapv(f64::from));
+        }
+        residual -= &q;
+        Self {
+            queries: q.t().dot(&q),
+            residuals: q.t().dot(&residual),
+        }
+    }
+
+    fn map(&self, lambda: f64) -> Result<LinearMap, Error> {
+        let mut regularised = self.queries.clone();
+        regularised.diag_mut().mapv_inplace(|x| x + lambda);
+        let mut transposed = solve(&regularised, &self.residuals)?;
+        transposed.diag_mut().mapv_inplace(|x| x + 1.0);
+        Ok(LinearMap {
+            transposed: transposed.mapv(|x| x as f32),
+        })
+    }
+}
+
+/// q ↦ normalise(A·q).
+struct LinearMap {
+    /// Aᵀ (d × d).
+    transposed: Array2<f32>,
+}
+
+impl LinearMap {
+    fn restore(state: &State, tools: &Dense) -> Result<Self, Error> {
+        let transposed: Array2<f32> = state.array("transposed")?;
+        let dimension = tools.tool_embeddings().ncols();
+        if transposed.dim() != (dimension, dimension) {
+            let problem = "the map and the tools have different dimensions";
+            return Err(Error::State(problem.to_owned()));
+        }
+        Ok(Self { transposed })
+    }
+}
+
+impl Adapt for LinearMap {
+    fn adapt(&self, query: &[f32]) -> Vec<f32> {
+        unit_or(ArrayView1::from(query).dot(&self.transposed), query)
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put("transposed", &self.transposed);
+        state
     }
 }

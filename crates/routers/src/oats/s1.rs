@@ -1,20 +1,19 @@
 //! `oats-s1`: outcome-guided refinement of the tool vectors (the paper's Stage 1).
 //!
-//! In each of N rounds, every training query retrieves its top K tools from the catalogue with the
-//! current vectors. For tool *i*, Q⁺ holds the training queries it is right for, and Q⁻ those that
-//! retrieved it although it is wrong for them. Then
+//! In each of N rounds, every training query retrieves its top K tools with the current vectors. For
+//! tool *i*, Q⁺ holds the training queries it is right for, and Q⁻ those that retrieved it although
+//! it is wrong for them (of logged queries: those that it failed for). Then
 //!
 //! > eᵢ ← normalise((1 − α)·eᵢ + α·mean(Q⁺) − β·mean(Q⁻))
 //!
 //! A tool without Q⁺ keeps its vector. Grades of relevance are not used. Serving is unchanged:
 //! [`Dense`] over other vectors.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
-use oats_datasets::ToolId;
-use rayon::prelude::*;
+use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Ranked, Training, baselines::Dense, router::keep_best};
+use super::outcomes::{Negatives, failures, means_by_tool, successes};
+use crate::{Error, Training, baselines::Dense};
 
 /// Hyper-parameters of Stage 1. The defaults are the paper's, but for K, which it does not give: 5
 /// reproduced its figures.
@@ -32,6 +31,11 @@ pub struct S1Params {
     /// Whether each round starts again from the original vectors instead of the current ones, so
     /// that rounds change only which queries are in Q⁻.
     pub anchored: bool,
+    /// What the training queries retrieve from.
+    pub negatives: Negatives,
+    /// Whether the original vectors are kept unless refining them pays: when vectors that were
+    /// refined by four fifths of the training queries give a better NDCG@5 on the rest.
+    pub gate: bool,
 }
 
 impl Default for S1Params {
@@ -42,9 +46,14 @@ impl Default for S1Params {
             rounds: 3,
             top_k: 5,
             anchored: false,
+            negatives: Negatives::Catalogue,
+            gate: false,
         }
     }
 }
+
+/// The share of the training queries that the gate judges by.
+const GATE_SHARE: f64 = 0.2;
 
 impl S1Params {
     /// Checks the ranges.
@@ -74,20 +83,27 @@ impl S1Params {
     pub fn fit(&self, training: &Training<'_>) -> Result<Dense, Error> {
         self.check()?;
         training.check()?;
+        if self.gate && !self.pays(training) {
+            return Dense::fit(training);
+        }
+        Ok(self.refine(training))
+    }
 
+    fn pays(&self, training: &Training<'_>) -> bool {
+        let (fit, validation) = training.hold_out(GATE_SHARE, training.seed);
+        let refined = self.refine(&training.part(&fit).view());
+        let original = Dense::new(training.tool_embeddings.to_owned());
+        training.ndcg(&refined, &validation) > training.ndcg(&original, &validation)
+    }
+
+    fn refine(&self, training: &Training<'_>) -> Dense {
         let original = training.tool_embeddings;
         let queries = training.query_embeddings;
-        let positives: Vec<(usize, ToolId)> = training
-            .queries
-            .iter()
-            .enumerate()
-            .flat_map(|(query, labels)| labels.relevant.iter().map(move |&(tool, _)| (query, tool)))
-            .collect();
-        let positive_means = means_by_tool(&positives, queries, original.nrows());
+        let positive_means = means_by_tool(&successes(training), queries, original.nrows());
 
         let mut refined = original.to_owned();
         for _ in 0..self.rounds {
-            let negatives = self.wrongly_retrieved(refined.view(), training);
+            let negatives = failures(training, refined.view(), self.top_k, self.negatives);
             let negative_means = means_by_tool(&negatives, queries, original.nrows());
             let start = if self.anchored {
                 original.to_owned()
@@ -96,41 +112,7 @@ impl S1Params {
             };
             refined = self.update(start, &positive_means, &negative_means);
         }
-        Ok(Dense::new(refined))
-    }
-
-    /// The pairs (training query, tool) where the tool is among the query's top K and wrong for
-    /// it, ordered by query.
-    fn wrongly_retrieved(
-        &self,
-        tools: ArrayView2<'_, f32>,
-        training: &Training<'_>,
-    ) -> Vec<(usize, ToolId)> {
-        // Blocks keep the product in cache, and no queries × tools matrix in memory. Their bounds
-        // do not depend on the number of threads, so neither do the scores.
-        const BLOCK: usize = 128;
-        training
-            .query_embeddings
-            .axis_chunks_iter(Axis(0), BLOCK)
-            .into_par_iter()
-            .enumerate()
-            .flat_map_iter(|(block, embeddings)| {
-                let scores = embeddings.dot(&tools.t());
-                let mut wrong = Vec::new();
-                for (row, scores) in scores.rows().into_iter().enumerate() {
-                    let query = block * BLOCK + row;
-                    let scored = |(tool, &score)| Ranked { tool, score };
-                    let pool = scores.iter().enumerate().map(scored).collect();
-                    wrong.extend(
-                        keep_best(pool, self.top_k)
-                            .iter()
-                            .filter(|ranked| training.queries[query].is_wrong(ranked.tool))
-                            .map(|ranked| (query, ranked.tool)),
-                    );
-                }
-                wrong
-            })
-            .collect()
+        Dense::new(refined)
     }
 
     fn update(
@@ -156,22 +138,4 @@ impl S1Params {
         }
         tools
     }
-}
-
-/// Per tool, the mean vector of the queries it is paired with (`None` without any), summed in the
-/// order of `pairs`.
-fn means_by_tool(
-    pairs: &[(usize, ToolId)],
-    queries: ArrayView2<'_, f32>,
-    tools: usize,
-) -> Vec<Option<Array1<f64>>> {
-    let mut sums: Vec<Option<(Array1<f64>, usize)>> = vec![None; tools];
-    for &(query, tool) in pairs {
-        let (sum, count) = sums[tool].get_or_insert_with(|| (Array1::zeros(queries.ncols()), 0));
-        sum.zip_mut_with(&queries.row(query), |sum, &x| *sum += f64::from(x));
-        *count += 1;
-    }
-    sums.into_iter()
-        .map(|sum| sum.map(|(sum, count)| sum / count as f64))
-        .collect()
 }

@@ -39,7 +39,9 @@ impl Packed {
             let having = by_length
                 .iter()
                 .take_while(|&&sequence| lengths[sequence] > step);
-            packed.steps.extend(having.map(|&sequence| (sequence, step)));
+            packed
+                .steps
+                .extend(having.map(|&sequence| (sequence, step)));
             packed.active.push(packed.steps.len() - before);
         }
         packed

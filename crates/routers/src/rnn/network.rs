@@ -36,7 +36,8 @@ impl Reader {
     fn new(prefix: &str, ids: usize, params: &RnnParams, weights: &mut Weights) -> Result<Self> {
         let (width, hidden) = (params.embedding, params.hidden);
         let bound = 1.0 / (hidden as f32).sqrt();
-        let env = |name: &str, default: f32| std::env::var(name).map_or(default, |x| x.parse().unwrap());
+        let env =
+            |name: &str, default: f32| std::env::var(name).map_or(default, |x| x.parse().unwrap());
         let (ib, eb) = (env("IB", 1.0) * (3.0 / width as f32).sqrt(), env("EB", 1.0));
         let name = |part: &str| format!("{prefix}/{part}");
         Ok(Self {
@@ -237,7 +238,9 @@ impl<'a, 't> Network<'a, 't> {
         let hard = Tensor::from_vec(hard, logits.dims(), &Device::Cpu)?;
         let sample = (hard + (&soft - soft.detach())?)?;
         let reward = (sample * self.right_tools(rows, |_| 1.0)?)?.sum(D::Minus1)?;
-        let floor = std::env::var("EPS").map(|x| x.parse().unwrap()).unwrap_or(0.1);
+        let floor = std::env::var("EPS")
+            .map(|x| x.parse().unwrap())
+            .unwrap_or(0.1);
         if floor > 0.0 {
             (reward + floor)?.log()?.mean_all()?.neg()
         } else {
@@ -263,13 +266,11 @@ impl<'a, 't> Network<'a, 't> {
         let chosen = Tensor::from_vec(chosen, count, &Device::Cpu)?;
         let log_policy = log_policy.flatten_all()?.index_select(&chosen, 0)?;
         let policy: Vec<f32> = log_policy.exp()?.to_vec1()?;
-        let weighted = policy
-            .iter()
-            .zip(&propensities)
-            .zip(&advantages)
-            .map(|((policy, propensity), advantage)| {
+        let weighted = policy.iter().zip(&propensities).zip(&advantages).map(
+            |((policy, propensity), advantage)| {
                 (policy / propensity).min(self.params.weight_limit) * advantage
-            });
+            },
+        );
         let weighted = Tensor::from_iter(weighted, &Device::Cpu)?;
         (log_policy * weighted)?.mean_all()?.neg()
     }

@@ -75,5 +75,5 @@ fn matrices_of_another_shape_are_refused_with_both_sizes() {
 fn a_label_that_names_no_tool_is_refused() {
     let mut bad = problem();
     bad.queries[2].relevant = vec![(1, 1), (5, 1)];
-    assert!(refusal(&bad).contains("\"query 2\" is labelled with tool 5, but there are 5"));
+    assert!(refusal(&bad).contains("\"query 2\" names tool 5, but there are 5"));
 }

@@ -70,6 +70,7 @@ fn settings() -> impl Strategy<Value = S1Params> {
             rounds,
             top_k,
             anchored,
+            ..S1Params::default()
         })
 }
 

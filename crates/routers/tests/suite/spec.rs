@@ -68,6 +68,7 @@ fn the_defaults_are_the_papers() {
         rounds,
         top_k,
         anchored,
+        ..
     } = S1Params::default();
     assert_eq!(
         (alpha, beta, rounds, top_k, anchored),
