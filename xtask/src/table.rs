@@ -179,6 +179,7 @@ fn of_dataset(experiment: &Experiment, rows: &[&MetricRow]) -> Table {
                     continue;
                 };
                 let label = match seeds(any) {
+                    1 if most > Some(1) => format!("{} (1 seed)", router.label),
                     fewer if Some(fewer) < most => format!("{} ({fewer} seeds)", router.label),
                     _ => router.label.clone(),
                 };

@@ -45,13 +45,13 @@ pub enum Error {
         /// `dataset/split/outcomes/router-embedder-seed`.
         cell: String,
         /// Why.
-        source: oats_routers::Error,
+        source: Box<oats_routers::Error>,
         /// Where the last good state of a fit that diverged was saved.
         checkpoint: Option<PathBuf>,
     },
     /// A fitted router cannot be saved.
     #[error(transparent)]
-    Save(oats_routers::Error),
+    Save(Box<oats_routers::Error>),
     /// A benchmark is not as it should be.
     #[error(transparent)]
     Dataset(#[from] oats_datasets::Error),

@@ -61,7 +61,7 @@ impl Keepsakes {
         match saved.transpose() {
             Ok(checkpoint) => Error::Router {
                 cell: labels.to_owned(),
-                source,
+                source: Box::new(source),
                 checkpoint,
             },
             Err(error) => error,
@@ -118,7 +118,9 @@ impl Keepsakes {
 fn save(state: &State, spec: &RouterSpec, folder: &Path, labels: &str) -> Result<PathBuf, Error> {
     fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
     let file = folder.join(format!("{}.safetensors", labels.replace('/', "-")));
-    state.save(spec, &file).map_err(Error::Save)?;
+    state
+        .save(spec, &file)
+        .map_err(|error| Error::Save(Box::new(error)))?;
     Ok(file)
 }
 

@@ -133,8 +133,10 @@ struct Task<'a> {
     grid: &'a Grid,
     benchmark: Arc<Benchmark>,
     pools: Vec<Pool>,
-    embedders: Vec<(EmbedderKind, Arc<dyn Embedder>)>,
+    embedders: Embedders,
 }
+
+type Embedders = Vec<(EmbedderKind, Arc<dyn Embedder>)>;
 
 impl<'a> Plan<'a> {
     fn tasks(&mut self) -> Result<Vec<Task<'a>>, Error> {
@@ -213,7 +215,7 @@ impl<'a> Plan<'a> {
         possible
     }
 
-    fn embedders(&mut self, grid: &Grid) -> Result<Vec<(EmbedderKind, Arc<dyn Embedder>)>, Error> {
+    fn embedders(&mut self, grid: &Grid) -> Result<Embedders, Error> {
         let mut available = Vec::new();
         if !self.experiment.needs_embedder(grid) {
             return Ok(available);

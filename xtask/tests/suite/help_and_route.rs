@@ -105,6 +105,29 @@ fn tables_are_narrow_and_their_numbers_whole() {
 }
 
 #[test]
+fn tables_tell_outcomes_and_fewer_seeds() {
+    let toml = experiment(r#"["builtin"]"#, r#"["static"]"#)
+        .replace(
+            "seeds = [0]",
+            "outcomes = [\"per-tool-10\", \"per-tool-5\"]\nseeds = [0, 1]",
+        )
+        .replace(r#""bm25""#, r#"{ kind = "oats-s1", seeds = 1 }"#);
+    let place = Place::with_experiment(&toml);
+    let told = place.succeed(&["run", "trial.toml", "--out", "out"]);
+    let rows: Vec<Vec<&str>> = told
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    for row in [
+        &["dense", "static", "per-tool-10"][..],
+        &["oats-s1", "(1", "seed)", "static", "per-tool-5"],
+    ] {
+        assert!(rows.iter().any(|cells| cells.starts_with(row)), "{told}");
+    }
+}
+
+#[test]
 fn a_log_file_is_not_cluttered() {
     let place = Place::with_experiment(&experiment(r#"["builtin"]"#, r#"["static"]"#));
     let told = place.succeed(&["run", "trial.toml", "--out", "out"]);

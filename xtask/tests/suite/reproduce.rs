@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::common::{Place, Told};
+use crate::common::{Place, Told, experiment};
 
 const MAIN: [&str; 7] = [
     "reproduce",
@@ -60,7 +60,7 @@ fn kill_half_way(place: &Place, out: &str) -> String {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let cells = format!("{out}/s1-convergence/cells");
+    let cells = format!("{out}/cells");
     let deadline = Instant::now() + Duration::from_secs(60);
     while fs::read_dir(place.path(&cells)).map_or(0, Iterator::count) < 5 {
         assert!(Instant::now() < deadline, "no cells after a minute");
@@ -139,7 +139,7 @@ fn the_verdict_confirms_or_contradicts() {
     told.assert_says(&["Confirmed"]);
 
     let csv = place.read("results/main/metrics.csv");
-    let row = "main,builtin,query,candidates,all,static,dense,0,ndcg@5,";
+    let row = "main,builtin,query,all,candidates,all,static,dense,0,ndcg@5,";
     let line = csv.lines().find(|line| line.starts_with(row)).unwrap();
     let (_, n) = line.rsplit_once(',').unwrap();
     place.edit(
@@ -151,7 +151,7 @@ fn the_verdict_confirms_or_contradicts() {
     assert_eq!(told.code, Some(1), "{told}");
     told.assert_says(&[
         "differs: ",
-        "query candidates all static dense 0 ndcg@5",
+        "query all candidates all static dense 0 ndcg@5",
         "0.123456",
     ]);
     let last = told.stdout.lines().last().unwrap_or_default();
@@ -163,7 +163,7 @@ fn the_verdict_confirms_or_contradicts() {
     // A difference between routers counts too.
     place.write("results/main/metrics.csv", csv);
     let tests = place.read("results/main/tests.csv");
-    let row = "main,builtin,query,candidates,all,static,oats-s1,dense,mean-of-1,ndcg@5,";
+    let row = "main,builtin,query,all,candidates,all,static,oats-s1,dense,mean-of-1,ndcg@5,";
     let line = tests.lines().find(|line| line.starts_with(row)).unwrap();
     place.edit(
         "results/main/tests.csv",
@@ -173,6 +173,42 @@ fn the_verdict_confirms_or_contradicts() {
     let told = place.run(&MAIN);
     assert_eq!(told.code, Some(1), "{told}");
     told.assert_says(&["differs: ", "oats-s1 dense mean-of-1 ndcg@5 difference"]);
+}
+
+#[test]
+fn a_quick_run_is_confirmed_by_the_whole_one() {
+    let place = Place::workspace();
+    place.edit(
+        "experiments/main.toml",
+        "datasets = [\"builtin\"]\n",
+        "datasets = [\"builtin\"]\nquick = { splits = [\"query\"], pools = [\"catalogue\"] }\n",
+    );
+    let builtin = ["--experiments", "main", "--datasets", "builtin"];
+    place.succeed(&[&["reproduce", "--bless"], &builtin[..]].concat());
+    let told = place.succeed(&[&["reproduce", "--quick"], &builtin[..]].concat());
+    let last = told.stdout.lines().last().unwrap_or_default();
+    // Four routers, six metrics, one split, one pool, one seed, and the subset that has single seeds.
+    assert!(last.starts_with("Confirmed: all 24 rows"), "{told}");
+    let metrics = place.read("target/reproduce/main/metrics.csv");
+    let quick = "main,builtin,query,all,catalogue,";
+    assert!(metrics.lines().skip(1).all(|row| row.starts_with(quick)));
+
+    place
+        .run(&["reproduce", "--quick", "--seeds", "2"])
+        .assert_misused(&["--quick", "--seeds"]);
+}
+
+#[test]
+fn fitted_routers_are_saved_when_asked_for() {
+    let place = Place::with_experiment(&experiment(r#"["builtin"]"#, r#"["static"]"#));
+    place.succeed(&["run", "trial.toml", "--out", "out", "--save-routers"]);
+    let files: Vec<PathBuf> = place.files("out/trial/routers").into_keys().collect();
+    let names = ["bm25-none", "dense-static"].map(|name| {
+        PathBuf::from(format!(
+            "out/trial/routers/builtin-query-all-{name}-0.safetensors"
+        ))
+    });
+    assert_eq!(files, names);
 }
 
 #[test]
