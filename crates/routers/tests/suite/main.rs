@@ -5,7 +5,11 @@
 mod bm25;
 mod common;
 mod input;
+mod oats;
 mod random;
+mod ridge;
 mod s1;
+mod s2;
+mod s3;
 mod spec;
 mod top_k;
