@@ -5,6 +5,8 @@
 
 s1.json    A random problem and its refined tool vectors under several settings, in float64 and
            directly from the update rule: one tool and one query at a time.
+ridge.json A random problem and its linear maps for several λ, in float64 by least squares on the stacked
+           system, not by the normal equations.
 bm25.json  Tool texts, requests and BM25 scores, from the formula. The words are such that removing
            stop words and stemming leave them as they are.
 
@@ -106,6 +108,26 @@ def s1_reference():
     }
 
 
+def ridge_reference():
+    """Shrinking towards the identity is least squares with d more pairs: √λ·eᵢ is to become √λ·eᵢ."""
+    tools, queries, relevant = s1_problem(np.random.default_rng(SEED), queries=60, d=10)
+    pairs = [(query, tool) for query, grades in enumerate(relevant) for tool, _ in grades]
+    asked = queries[[query for query, _ in pairs]]
+    right = tools[[tool for _, tool in pairs]]
+    cases = []
+    for shrinkage in [0.01, 1.0, 30.0, 1e6]:
+        identity = math.sqrt(shrinkage) * np.eye(tools.shape[1])
+        stacked = np.vstack([asked, identity]), np.vstack([right, identity])
+        transposed = np.linalg.lstsq(*stacked, rcond=None)[0]
+        cases.append({"lambda": shrinkage, "map": transposed.T.round(8).tolist()})
+    return {
+        "tools": tools.tolist(),
+        "queries": queries.tolist(),
+        "relevant": relevant,
+        "cases": cases,
+    }
+
+
 BM25_WORDS = ["rain", "wind", "map", "hotel", "bank", "stock", "film", "song", "train", "road"]
 
 
@@ -158,4 +180,5 @@ def write(name, reference):
 
 
 write("s1.json", s1_reference())
+write("ridge.json", ridge_reference())
 write("bm25.json", bm25_reference())

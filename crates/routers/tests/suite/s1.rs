@@ -1,13 +1,20 @@
 //! Stage 1 against an implementation in NumPy, and what must hold for any data.
 
 use ndarray::{Array2, array};
-use oats_datasets::ToolId;
-use oats_routers::{Request, Router, baselines::Dense, oats::S1Params};
+use oats_datasets::Outcome;
+use oats_routers::{
+    Request, Router, TrainingQuery,
+    baselines::Dense,
+    oats::{Negatives, S1Params},
+};
 use proptest::prelude::*;
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use crate::common::{Problem, in_thread_pools, part, query, reference, tool};
+use crate::{
+    common::{Problem, in_thread_pools, part, reference},
+    oats::{between, matrix, ndcg, of_reference},
+};
 
 fn refine(params: &S1Params, problem: &Problem) -> Array2<f32> {
     let fitted = params.fit(&problem.training()).unwrap();
@@ -22,32 +29,10 @@ fn largest_difference(a: &Array2<f32>, b: &Array2<f32>) -> f32 {
         .fold(0.0, f32::max)
 }
 
-fn matrix(rows: Vec<Vec<f32>>) -> Array2<f32> {
-    let d = rows[0].len();
-    Array2::from_shape_vec((rows.len(), d), rows.concat()).unwrap()
-}
-
 #[test]
 fn agrees_with_numpy() {
     let reference = reference("s1.json");
-    // [tool, grade] per right tool; grades other than 1 must make no difference.
-    let relevant: Vec<Vec<(ToolId, u32)>> = part(&reference, "relevant");
-    let tool_embeddings = matrix(part(&reference, "tools"));
-    let mut queries: Vec<_> = (0..relevant.len())
-        .map(|number| query(number, &[]))
-        .collect();
-    for (query, relevant) in queries.iter_mut().zip(relevant) {
-        query.relevant = relevant;
-    }
-    let problem = Problem {
-        tools: (0..tool_embeddings.nrows())
-            .map(|n| tool(&n.to_string(), ""))
-            .collect(),
-        tool_embeddings,
-        queries,
-        query_embeddings: matrix(part(&reference, "queries")),
-        seed: 0,
-    };
+    let problem = of_reference(&reference);
     for case in reference["cases"].as_array().unwrap() {
         let refined = refine(&part(case, "settings"), &problem);
         let difference = largest_difference(&refined, &matrix(part(case, "refined")));
@@ -214,6 +199,125 @@ fn wrong_tools_are_pushed_only_from_queries_that_retrieve_them() {
     // Tool 1 is never among the top 1, so β does not touch it.
     assert_eq!(pushed.row(1), not_pushed.row(1));
     assert_ne!(pushed.row(0), not_pushed.row(0));
+}
+
+#[test]
+fn negatives_of_candidates_are_those_that_competed() {
+    // Every query points to tool 2, which no query asks for; tool 0 is right for the first query,
+    // tool 1 for the others. Tool 1's queries have tool 0 in their lists, or tools 0 and 2, or none.
+    let mut problem = Problem::new(
+        array![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+        array![
+            [0.28, 0.0, 0.96],
+            [0.0, 0.6, 0.8],
+            [0.48, 0.36, 0.8],
+            [0.6, 0.0, 0.8]
+        ],
+        &[&[0], &[1], &[1], &[1]],
+    );
+    let lists: [&[usize]; 4] = [&[0, 1], &[0, 1], &[0, 1, 2], &[]];
+    for (query, list) in problem.queries.iter_mut().zip(lists) {
+        query.candidates = list.to_vec();
+    }
+    let params = S1Params {
+        rounds: 1,
+        top_k: 2,
+        negatives: Negatives::Candidates,
+        ..S1Params::default()
+    };
+    let refined = refine(&params, &problem);
+    // Query 1's two candidates are its top 2, so tool 0 is in it; query 2's are tools 2 and 0. The last
+    // query has no candidates, although the catalogue's top 2 would hold tool 0.
+    let negative = (0.0 + 0.48, 0.6 + 0.36, 0.8 + 0.8);
+    let expected = array![
+        0.7 + 0.3 * 0.28f64 - 0.1 * negative.0 / 2.0,
+        -0.1 * negative.1 / 2.0,
+        0.3 * 0.96 - 0.1 * negative.2 / 2.0
+    ];
+    let expected = &expected / expected.dot(&expected).sqrt();
+    let difference = &refined.row(0).mapv(f64::from) - &expected;
+    assert!(difference.iter().all(|x| x.abs() < 1e-6), "{refined}");
+    let catalogue = S1Params {
+        negatives: Negatives::Catalogue,
+        ..params
+    };
+    assert_ne!(refine(&catalogue, &problem).row(0), refined.row(0));
+}
+
+#[test]
+fn a_logged_failure_pushes_whatever_was_retrieved() {
+    let problem = Problem::new(
+        array![[1.0, 0.0], [0.0, 1.0], [-0.6, 0.8]],
+        array![[0.8, 0.6], [0.28, 0.96], [0.96, 0.28]],
+        &[&[0], &[], &[]],
+    );
+    let outcome = |tool, success| Outcome {
+        tool,
+        success,
+        propensity: 1.0,
+    };
+    let mut training = problem.training();
+    // Tool 0 worked for query 0 and failed, twice, for query 1, whose best tool is 1. Of query 2, that
+    // retrieves tool 0 first, nothing is known.
+    let logs = [vec![outcome(0, true)], vec![outcome(0, false); 2], vec![]];
+    training.queries = problem
+        .queries
+        .iter()
+        .zip(logs)
+        .map(|(query, outcomes)| TrainingQuery::logged(query, outcomes))
+        .collect();
+    let one_round = S1Params {
+        rounds: 1,
+        top_k: 1,
+        ..S1Params::default()
+    };
+    let refined = one_round.fit(&training).unwrap();
+    // 0.7·e₀ + 0.3·q₀ − 0.1·q₁
+    let expected = array![0.7f32 + 0.24 - 0.028, 0.18 - 0.096];
+    let expected = &expected / expected.dot(&expected).sqrt();
+    let refined = refined.tool_embeddings();
+    assert!(
+        (&refined.row(0) - &expected).iter().all(|x| x.abs() < 1e-6),
+        "{refined}"
+    );
+    assert_eq!(refined.row(1), array![0.0, 1.0]);
+}
+
+#[test]
+fn the_gate_lets_pass_what_helps_and_nothing_else() {
+    let plain = S1Params::default();
+    let gated = S1Params {
+        gate: true,
+        ..plain
+    };
+
+    let (training, test) = between(5, 12, 240, 16);
+    let dense = Dense::fit(&training.training()).unwrap();
+    let refined = plain.fit(&training.training()).unwrap();
+    assert!(ndcg(&refined, &test) > ndcg(&dense, &test) + 0.1);
+    assert_eq!(refine(&gated, &training), refine(&plain, &training));
+
+    // Descriptions that tell all, and outcomes that are drawn from a hat in training.
+    let mut misled = training.clone();
+    let tools = misled.tool_embeddings.clone();
+    for number in 0..misled.queries.len() {
+        let own = tools.row(number % 12);
+        misled.query_embeddings.row_mut(number).assign(&own);
+        let right = if number % 2 == 0 {
+            number % 12
+        } else {
+            number * 7 % 11
+        };
+        misled.queries[number].relevant = vec![(right, 1)];
+    }
+    assert_eq!(refine(&gated, &misled), misled.tool_embeddings);
+    assert_ne!(refine(&plain, &misled), misled.tool_embeddings);
+
+    // With nothing to judge by, nothing is better.
+    for queries in [0, 1] {
+        let problem = Problem::random(5, 9, queries, 8);
+        assert_eq!(refine(&gated, &problem), problem.tool_embeddings);
+    }
 }
 
 #[test]

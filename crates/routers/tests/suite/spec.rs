@@ -1,11 +1,29 @@
 //! Routers as experiments name them.
 
 use oats_datasets::Query;
-use oats_routers::{Error, NoSettings, Request, RouterSpec, baselines::Bm25Params, oats::S1Params};
+use oats_routers::{
+    Error, NoSettings, Request, RouterSpec,
+    baselines::Bm25Params,
+    oats::{Feature, Negatives, S1Params, S2Params, S3Params, ToolVectors},
+};
 
 use crate::common::{Problem, asks};
 
-const KINDS: [&str; 4] = ["random", "bm25", "dense", "oats-s1"];
+const KINDS: [&str; 13] = [
+    "random",
+    "bm25",
+    "dense",
+    "oats-s1",
+    "oats-s2",
+    "oats-s3",
+    "adapter-ridge",
+    "linear",
+    "knn",
+    "hybrid",
+    "threshold",
+    "rnn",
+    "encoder",
+];
 
 fn parse(text: &str) -> RouterSpec {
     toml::from_str(text).unwrap()
@@ -50,6 +68,14 @@ fn settings_are_read_and_the_others_keep_their_defaults() {
     };
     let text = "kind = \"oats-s1\"\nalpha = 1\nrounds = 7\nanchored = true";
     assert_eq!(parse(text), RouterSpec::OatsS1(expected));
+    let expected = S2Params {
+        base: ToolVectors::OatsS1(expected),
+        without: vec![Feature::ReciprocalRank, Feature::SuccessCount],
+        ..S2Params::default()
+    };
+    let text = "kind = \"oats-s2\"\nwithout = [\"reciprocal-rank\", \"success-count\"]
+        base = { kind = \"oats-s1\", alpha = 1, rounds = 7, anchored = true }";
+    assert_eq!(parse(text), RouterSpec::OatsS2(expected));
     let expected = Bm25Params {
         k1: 0.9,
         ..Bm25Params::default()
@@ -68,12 +94,16 @@ fn the_defaults_are_the_papers() {
         rounds,
         top_k,
         anchored,
-        ..
+        negatives,
+        gate,
     } = S1Params::default();
     assert_eq!(
         (alpha, beta, rounds, top_k, anchored),
         (0.3, 0.1, 3, 5, false)
     );
+    assert_eq!((negatives, gate), (Negatives::Catalogue, false));
+    // Not the paper's, but the size of its adapter follows from it.
+    assert_eq!(S3Params::default().hidden, 256);
 }
 
 #[test]
@@ -85,7 +115,10 @@ fn unknown_kinds_and_fields_are_refused_by_name() {
     let message = RouterSpec::by_kind("oats-s9").unwrap_err().to_string();
     assert_eq!(
         message,
-        "there is no router `oats-s9`; there are: random, bm25, dense, oats-s1"
+        format!(
+            "there is no router `oats-s9`; there are: {}",
+            KINDS.join(", ")
+        )
     );
 
     for (kind, field) in [
@@ -93,6 +126,9 @@ fn unknown_kinds_and_fields_are_refused_by_name() {
         ("bm25", "k2"),
         ("dense", "alpha"),
         ("random", "seed"),
+        ("oats-s2", "features"),
+        ("oats-s3", "tau"),
+        ("adapter-ridge", "alpha"),
     ] {
         let message = refusal(&format!("kind = \"{kind}\"\n{field} = 1"));
         assert!(
@@ -110,11 +146,16 @@ fn values_of_the_wrong_type_are_refused_by_field() {
         ("oats-s1", "rounds", "2.5"),
         ("oats-s1", "alpha", "\"much\""),
         ("oats-s1", "anchored", "1"),
+        ("oats-s1", "negatives", "\"all\""),
         ("bm25", "b", "true"),
+        ("oats-s2", "top_k", "-1"),
+        ("oats-s3", "residual", "0"),
+        ("adapter-ridge", "lambda", "\"any\""),
     ] {
         let message = refusal(&format!("kind = \"{kind}\"\n{field} = {value}"));
         assert!(
-            message.starts_with(&format!("{field}: invalid")),
+            message.starts_with(&format!("{field}: invalid"))
+                || message.starts_with(&format!("{field}: unknown variant")),
             "{message}"
         );
     }
@@ -128,6 +169,19 @@ fn values_out_of_range_are_refused_by_router_and_field() {
         ("oats-s1", "top_k", &["0"]),
         ("bm25", "k1", &["-0.1", "inf", "nan"]),
         ("bm25", "b", &["-0.1", "1.1", "nan"]),
+        ("oats-s2", "top_k", &["0"]),
+        ("oats-s2", "epochs", &["0"]),
+        ("oats-s2", "batch_size", &["0"]),
+        ("oats-s2", "learning_rate", &["0", "-0.1", "inf", "nan"]),
+        ("oats-s2", "validation", &["0", "1", "nan"]),
+        ("oats-s3", "top_k", &["0"]),
+        ("oats-s3", "hidden", &["0"]),
+        ("oats-s3", "epochs", &["0"]),
+        ("oats-s3", "batch_size", &["0"]),
+        ("oats-s3", "temperature", &["0", "-0.1", "inf", "nan"]),
+        ("oats-s3", "learning_rate", &["0", "-0.1", "inf", "nan"]),
+        ("oats-s3", "validation", &["0", "1", "nan"]),
+        ("adapter-ridge", "lambda", &["0", "-0.1", "inf", "nan"]),
     ] {
         for value in values {
             let (router, named, message) =
@@ -139,6 +193,15 @@ fn values_out_of_range_are_refused_by_router_and_field() {
             );
             assert!(message.starts_with(&expected), "{message}");
         }
+    }
+    let (router, field, _) =
+        out_of_range("kind = \"oats-s3\"\nin_batch = false\nhard_negatives = 0");
+    assert_eq!((router, field), ("oats-s3", "hard_negatives"));
+    for kind in ["oats-s2", "oats-s3", "adapter-ridge"] {
+        let (router, field, _) = out_of_range(&format!(
+            "kind = \"{kind}\"\n[base]\nkind = \"oats-s1\"\nbeta = -1"
+        ));
+        assert_eq!((router, field), ("oats-s1", "beta"));
     }
 }
 
@@ -172,7 +235,7 @@ fn the_ends_of_the_ranges_are_allowed() {
 fn routers_that_read_no_embeddings_need_none() {
     let with_vectors = Problem::random(5, 6, 20, 8);
     let without = Problem::of_texts(with_vectors.tools.clone());
-    for kind in KINDS {
+    for kind in &KINDS[..7] {
         let spec = RouterSpec::by_kind(kind).unwrap();
         assert_eq!(
             spec.fit(&without.training()).is_ok(),
