@@ -93,6 +93,26 @@ pub(crate) struct Schedule {
     pub clip: f32,
 }
 
+impl Schedule {
+    /// Checks the ranges of what routers let one set.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], naming the field.
+    pub(crate) fn check(&self, router: &'static str) -> Result<(), Error> {
+        for (field, count) in [("epochs", self.epochs), ("batch_size", self.batch_size)] {
+            if count == 0 {
+                return Err(Error::setting(router, field, &count, "at least 1"));
+            }
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            let expected = "a number above 0";
+            let value = &self.learning_rate;
+            return Err(Error::setting(router, "learning_rate", value, expected));
+        }
+        Ok(())
+    }
+}
+
 /// A fit of one network.
 pub(crate) struct Fit<'a, 't> {
     /// Kind of the router, for messages.

@@ -129,9 +129,10 @@ impl Rnn {
             output,
         };
         let hidden = rnn.encoder.hidden_size();
-        let decodes = rnn.decoder.as_ref().is_none_or(|decoder| {
-            decoder.reader.hidden_size() == hidden && rnn.output.nrows() > 0
-        });
+        let decodes = rnn
+            .decoder
+            .as_ref()
+            .is_none_or(|decoder| decoder.reader.hidden_size() == hidden && rnn.output.nrows() > 0);
         if rnn.output.dim() != (rnn.output_bias.len(), hidden) || !decodes {
             return Err(Error::State(
                 "the sizes of its arrays do not fit together".to_owned(),

@@ -6,6 +6,7 @@ mod bm25;
 mod common;
 mod input;
 mod random;
+mod rnn;
 mod s1;
 mod spec;
 mod top_k;
