@@ -9,10 +9,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Feedback, Router, State, Training,
+    Error, Feedback, Router, State, Training, TrainingQuery,
     learn::{Epoch, Fit, Schedule, Weights},
     vocabulary::Vocabulary,
 };
+use oats_datasets::Outcome;
 
 use network::Network;
 use served::Rnn;
@@ -36,7 +37,7 @@ pub struct RnnParams {
     /// Passes over the training queries at most; at least 1.
     pub epochs: usize,
     /// Queries per step; at least 1.
-    pub batch: usize,
+    pub batch_size: usize,
     /// Adam's step size; above 0.
     pub learning_rate: f64,
     /// AdamW's decoupled weight decay; at least 0.
@@ -104,7 +105,7 @@ impl Default for RnnParams {
             embedding: 64,
             hidden: 128,
             epochs: 30,
-            batch: 32,
+            batch_size: 32,
             learning_rate: 2e-3,
             weight_decay: 1e-2,
             dropout: 0.3,
@@ -125,43 +126,85 @@ impl RnnParams {
     /// # Errors
     /// [`Error::Setting`], naming the field.
     pub fn check(&self) -> Result<(), Error> {
+        let setting = |field, value: &dyn ToString, expected| {
+            Err(Error::setting(KIND, field, value, expected))
+        };
+        self.schedule().check(KIND)?;
+        for (field, count) in [
+            ("max_length", self.max_length),
+            ("embedding", self.embedding),
+            ("hidden", self.hidden),
+            ("max_tools", self.max_tools),
+        ] {
+            if count == 0 {
+                return setting(field, &count, "at least 1");
+            }
+        }
+        for (field, share) in [("dropout", self.dropout), ("unknown", self.unknown)] {
+            if !(0.0..1.0).contains(&share) {
+                return setting(field, &share, "at least 0 and below 1");
+            }
+        }
+        for (field, number) in [
+            ("temperature_from", self.temperature_from),
+            ("temperature_to", self.temperature_to),
+            ("weight_limit", self.weight_limit.into()),
+        ] {
+            if !(number.is_finite() && number > 0.0) {
+                return setting(field, &number, "a number above 0");
+            }
+        }
+        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
+            return setting("weight_decay", &self.weight_decay, "a number of at least 0");
+        }
+        if !(self.hold_out > 0.0 && self.hold_out < 1.0) {
+            return setting("hold_out", &self.hold_out, "between 0 and 1");
+        }
+        if self.learn == Learn::Reinforce && self.head != Head::Softmax {
+            return setting("learn", &"reinforce", "`labels` for this head");
+        }
         Ok(())
     }
 
-    /// Fits the router.
+    fn schedule(&self) -> Schedule {
+        Schedule {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            learning_rate: self.learning_rate,
+            weight_decay: self.weight_decay,
+            patience: self.patience,
+            clip: LONGEST_GRADIENT,
+        }
+    }
+
+    /// Fits the router. Without anything to learn from, every tool has the same logit.
     ///
     /// # Errors
-    /// A hyper-parameter out of range, or training data that do not fit together.
+    /// A hyper-parameter out of range, training data that do not fit together, or
+    /// [`Error::Diverged`].
     pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         training.check_labels()?;
-        let share = self
-            .hold_out
-            .min(MOST_HELD_OUT / training.queries.len().max(1) as f64);
-        let (mut rows, validation) = training.hold_out(share, training.seed);
-        rows.retain(|&row| match (&training.queries[row].feedback, self.learn) {
-            (Feedback::Logged(outcomes), Learn::Reinforce) => !outcomes.is_empty(),
-            _ => !training.queries[row].relevant.is_empty(),
+        self.check_feedback(training)?;
+        let most = MOST_HELD_OUT / training.queries.len().max(1) as f64;
+        let (mut rows, validation) = training.hold_out(self.hold_out.min(most), training.seed);
+        rows.retain(|&row| {
+            let query = &training.queries[row];
+            match self.learn {
+                Learn::Labels => !query.relevant.is_empty(),
+                Learn::Reinforce => !outcomes(query).is_empty(),
+            }
         });
         let texts = rows.iter().map(|&row| training.queries[row].text);
         let vocabulary = Arc::new(Vocabulary::new(texts, self.max_length)?);
-        let texts = training.queries.iter();
-        let texts = texts.map(|query| vocabulary.ids(query.text)).collect();
         let mut weights = Weights::new(training.seed);
-        let network = Network::new(self, training, texts, vocabulary.len(), &mut weights)
+        let network = Network::new(self, training, &rows, &vocabulary, &mut weights)
             .map_err(Error::tensor(KIND))?;
         let fit = Fit {
             router: KIND,
             training,
             rows,
-            schedule: Schedule {
-                epochs: self.epochs,
-                batch_size: self.batch,
-                learning_rate: self.learning_rate,
-                weight_decay: self.weight_decay,
-                patience: self.patience,
-                clip: LONGEST_GRADIENT,
-            },
+            schedule: self.schedule(),
         };
         let max_tools = (self.head == Head::Sequence).then_some(self.max_tools);
         let router = fit.run(
@@ -171,6 +214,17 @@ impl RnnParams {
             |router| training.ndcg(router, &validation),
         )?;
         Ok(Box::new(router))
+    }
+
+    /// A label has no propensity, and with nothing but successes no outcome is better than the
+    /// baseline.
+    fn check_feedback(&self, training: &Training<'_>) -> Result<(), Error> {
+        let labelled = |query: &TrainingQuery<'_>| query.feedback == Feedback::Complete;
+        if self.learn == Learn::Reinforce && training.queries.iter().any(labelled) {
+            let expected = "`labels` where training queries are labelled instead of logged";
+            return Err(Error::setting(KIND, "learn", &"reinforce", expected));
+        }
+        Ok(())
     }
 
     /// τ falls by the same factor from epoch to epoch.
@@ -191,3 +245,11 @@ const MOST_HELD_OUT: f64 = 1000.0;
 
 /// Gradients of recurrent networks are clipped by length (Pascanu, Mikolov and Bengio 2013).
 const LONGEST_GRADIENT: f32 = 1.0;
+
+/// What was logged of a query.
+fn outcomes<'a>(query: &'a TrainingQuery<'_>) -> &'a [Outcome] {
+    match &query.feedback {
+        Feedback::Complete => &[],
+        Feedback::Logged(outcomes) => outcomes,
+    }
+}

@@ -2,22 +2,23 @@
 
 use candle_core::{D, Device, Result, Tensor};
 use candle_nn::ops::log_softmax;
-use oats_datasets::ToolId;
+use oats_datasets::{Outcome, ToolId};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    Feedback, Training,
+    Training,
     learn::{Epoch, Weights},
-    vocabulary::UNKNOWN,
+    vocabulary::{UNKNOWN, Vocabulary},
 };
 
 use super::{
     Head, Learn, Pooling, RnnParams,
     lstm::{Columns, Lstm, Packed},
+    outcomes,
 };
 
-/// Names of the weights. Those of an [`Lstm`](Reader) stand behind one of the first two.
+/// Names of the weights. Those of a [`Reader`] stand behind one of the first two.
 pub(super) const ENCODER: &str = "encoder";
 pub(super) const DECODER: &str = "decoder";
 pub(super) const OUTPUT: &str = "output";
@@ -36,13 +37,12 @@ impl Reader {
     fn new(prefix: &str, ids: usize, params: &RnnParams, weights: &mut Weights) -> Result<Self> {
         let (width, hidden) = (params.embedding, params.hidden);
         let bound = 1.0 / (hidden as f32).sqrt();
-        let env =
-            |name: &str, default: f32| std::env::var(name).map_or(default, |x| x.parse().unwrap());
-        let (ib, eb) = (env("IB", 1.0) * (3.0 / width as f32).sqrt(), env("EB", 1.0));
+        // LeCun et al. 1998 (variance 1/width). With the bound of `recurrent` the fit was slower.
+        let wide = (3.0 / width as f32).sqrt();
         let name = |part: &str| format!("{prefix}/{part}");
         Ok(Self {
-            embedding: weights.uniform(&name("embedding"), &[ids, width], eb)?,
-            input: weights.uniform(&name("input"), &[width, 4 * hidden], ib)?,
+            embedding: weights.uniform(&name("embedding"), &[ids, width], 1.0)?,
+            input: weights.uniform(&name("input"), &[width, 4 * hidden], wide)?,
             bias: weights.constant(&name("bias"), &[4 * hidden], 0.0)?,
             recurrent: weights.uniform(&name("recurrent"), &[hidden, 4 * hidden], bound)?,
             hidden_size: hidden,
@@ -74,6 +74,9 @@ impl Reader {
     }
 }
 
+/// In place of the logarithm of a one-hot sample's zeros.
+const LOG_OF_ZERO: f32 = -10.0;
+
 /// The controller's weights and everything its losses read.
 pub(super) struct Network<'a, 't> {
     params: &'a RnnParams,
@@ -94,8 +97,8 @@ impl<'a, 't> Network<'a, 't> {
     pub(super) fn new(
         params: &'a RnnParams,
         training: &'a Training<'t>,
-        texts: Vec<Vec<u32>>,
-        vocabulary_size: usize,
+        rows: &[usize],
+        vocabulary: &Vocabulary,
         weights: &mut Weights,
     ) -> Result<Self> {
         let tools = training.tools.len();
@@ -108,25 +111,21 @@ impl<'a, 't> Network<'a, 't> {
             Head::Softmax | Head::Gumbel => (None, tools),
         };
         let mut frequencies = vec![0; tools];
-        for query in &training.queries {
+        let mut rewards = Vec::new();
+        for &row in rows {
+            let query = &training.queries[row];
             for &(tool, _) in query.relevant.iter() {
                 frequencies[tool] += 1;
             }
+            rewards.extend(outcomes(query).iter().map(reward));
         }
-        let rewards: Vec<f32> = training
-            .queries
-            .iter()
-            .flat_map(|query| match &query.feedback {
-                Feedback::Complete => &[],
-                Feedback::Logged(outcomes) => outcomes.as_slice(),
-            })
-            .map(|outcome| f32::from(u8::from(outcome.success)))
-            .collect();
+        let texts = training.queries.iter();
+        let texts = texts.map(|query| vocabulary.ids(query.text)).collect();
         Ok(Self {
             params,
             training,
             texts,
-            encoder: Reader::new(ENCODER, vocabulary_size, params, weights)?,
+            encoder: Reader::new(ENCODER, vocabulary.len(), params, weights)?,
             decoder,
             // Zeros, so that tools are equal before anything is learned of them.
             output: weights.constant(OUTPUT, &[outputs, params.hidden], 0.0)?,
@@ -166,7 +165,7 @@ impl<'a, 't> Network<'a, 't> {
         match (self.params.learn, self.params.head) {
             (Learn::Reinforce, _) => self.reinforce_loss(rows, &logits),
             (Learn::Labels, Head::Gumbel) => self.gumbel_loss(rows, &logits, rng, epoch),
-            (Learn::Labels, _) => self.softmax_loss(rows, &logits),
+            (Learn::Labels, _) => self.cross_entropy(rows, &log_softmax(&logits, D::Minus1)?),
         }
     }
 
@@ -197,25 +196,22 @@ impl<'a, 't> Network<'a, 't> {
             .broadcast_add(&self.output_bias)
     }
 
-    /// For each of `rows`, a row that is 1 where the tool is right (rows × tools).
-    fn right_tools(&self, rows: &[usize], value: impl Fn(usize) -> f32) -> Result<Tensor> {
+    /// −Σ y·ln p, where y is the same for each of a query's right tools and 0 for the others; the
+    /// mean over `rows`.
+    fn cross_entropy(&self, rows: &[usize], log_p: &Tensor) -> Result<Tensor> {
         let tools = self.training.tools.len();
-        let mut right = vec![0.0; rows.len() * tools];
+        let mut targets = vec![0.0; rows.len() * tools];
         for (position, &row) in rows.iter().enumerate() {
             let relevant = &self.training.queries[row].relevant;
             for &(tool, _) in relevant.iter() {
-                right[position * tools + tool] = value(relevant.len());
+                targets[position * tools + tool] = 1.0 / relevant.len() as f32;
             }
         }
-        Tensor::from_vec(right, (rows.len(), tools), &Device::Cpu)
+        let targets = Tensor::from_vec(targets, (rows.len(), tools), &Device::Cpu)?;
+        (log_p * targets)?.sum(D::Minus1)?.mean_all()?.neg()
     }
 
-    fn softmax_loss(&self, rows: &[usize], logits: &Tensor) -> Result<Tensor> {
-        let targets = self.right_tools(rows, |count| 1.0 / count as f32)?;
-        let log_likelihood = (log_softmax(logits, D::Minus1)? * targets)?.sum(D::Minus1)?;
-        log_likelihood.mean_all()?.neg()
-    }
-
+    /// Jang, Gu and Poole 2017, §2.2, in logarithms.
     fn gumbel_loss(
         &self,
         rows: &[usize],
@@ -229,23 +225,14 @@ impl<'a, 't> Network<'a, 't> {
             .map(|_| -(-rng.random::<f32>().max(f32::MIN_POSITIVE).ln()).ln());
         let noise = Tensor::from_iter(noise, &Device::Cpu)?.reshape(logits.dims())?;
         let noisy = (logits + noise)?;
-        let soft = log_softmax(&(&noisy / self.params.temperature(epoch))?, D::Minus1)?.exp()?;
+        let soft = log_softmax(&(&noisy / self.params.temperature(epoch))?, D::Minus1)?;
         let chosen: Vec<u32> = noisy.argmax(D::Minus1)?.to_vec1()?;
-        let mut hard = vec![0.0f32; rows.len() * tools];
+        let mut hard = vec![LOG_OF_ZERO; rows.len() * tools];
         for (position, &tool) in chosen.iter().enumerate() {
-            hard[position * tools + tool as usize] = 1.0;
+            hard[position * tools + tool as usize] = 0.0;
         }
         let hard = Tensor::from_vec(hard, logits.dims(), &Device::Cpu)?;
-        let sample = (hard + (&soft - soft.detach())?)?;
-        let reward = (sample * self.right_tools(rows, |_| 1.0)?)?.sum(D::Minus1)?;
-        let floor = std::env::var("EPS")
-            .map(|x| x.parse().unwrap())
-            .unwrap_or(0.1);
-        if floor > 0.0 {
-            (reward + floor)?.log()?.mean_all()?.neg()
-        } else {
-            reward.mean_all()?.affine(-1.0, 1.0)
-        }
+        self.cross_entropy(rows, &(hard + (&soft - soft.detach())?)?)
     }
 
     fn reinforce_loss(&self, rows: &[usize], logits: &Tensor) -> Result<Tensor> {
@@ -253,13 +240,10 @@ impl<'a, 't> Network<'a, 't> {
         let tools = logits.dim(1)?;
         let (mut chosen, mut propensities, mut advantages) = (vec![], vec![], vec![]);
         for (position, &row) in rows.iter().enumerate() {
-            let Feedback::Logged(outcomes) = &self.training.queries[row].feedback else {
-                continue;
-            };
-            for outcome in outcomes {
+            for outcome in outcomes(&self.training.queries[row]) {
                 chosen.push((position * tools + outcome.tool) as u32);
                 propensities.push(outcome.propensity);
-                advantages.push(f32::from(u8::from(outcome.success)) - self.mean_reward);
+                advantages.push(reward(outcome) - self.mean_reward);
             }
         }
         let count = chosen.len();
@@ -313,6 +297,10 @@ impl<'a, 't> Network<'a, 't> {
         tools.dedup();
         tools.into_iter().map(|tool| tool as u32).collect()
     }
+}
+
+fn reward(outcome: &Outcome) -> f32 {
+    f32::from(u8::from(outcome.success))
 }
 
 /// A matrix (sequences × steps) that, multiplied with something of each step, gives it of each

@@ -11,6 +11,7 @@ mod linear;
 mod oats;
 mod random;
 mod ridge;
+mod rnn;
 mod s1;
 mod s2;
 mod s3;
