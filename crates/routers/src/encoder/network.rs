@@ -1,7 +1,7 @@
 //! The transformer: the same code in training and in service.
 
 use candle_core::{D, Device, Result, Tensor};
-use candle_nn::ops::{layer_norm_slow, softmax};
+use candle_nn::ops::softmax;
 use ndarray::IxDyn;
 use oats_datasets::ToolId;
 
@@ -15,7 +15,6 @@ pub(super) struct Network {
     /// Longest text × d.
     positions: Tensor,
     blocks: Vec<Block>,
-    norm: Norm,
     /// Tools × d.
     offsets: Tensor,
     /// All of the above by name.
@@ -23,24 +22,15 @@ pub(super) struct Network {
 }
 
 struct Block {
-    attention_norm: Norm,
     /// d × d each.
     query: Tensor,
     key: Tensor,
     value: Tensor,
     output: Tensor,
-    forward_norm: Norm,
     /// d × 2d.
     widen: Tensor,
-    widen_bias: Tensor,
     /// 2d × d.
     narrow: Tensor,
-    narrow_bias: Tensor,
-}
-
-struct Norm {
-    gain: Tensor,
-    bias: Tensor,
 }
 
 /// What weights are before training.
@@ -118,35 +108,20 @@ impl Network {
                 weight(format!("block{block}/{name}"), shape, start)
             };
             blocks.push(Block {
-                attention_norm: Norm {
-                    gain: weight("attention-norm/gain", &[d], Start::Constant(1.0))?,
-                    bias: weight("attention-norm/bias", &[d], Start::Constant(0.0))?,
-                },
                 query: weight("query", &[d, d], layer(d, d))?,
                 key: weight("key", &[d, d], layer(d, d))?,
                 value: weight("value", &[d, d], layer(d, d))?,
                 output: weight("output", &[d, d], layer(d, d))?,
-                forward_norm: Norm {
-                    gain: weight("forward-norm/gain", &[d], Start::Constant(1.0))?,
-                    bias: weight("forward-norm/bias", &[d], Start::Constant(0.0))?,
-                },
                 widen: weight("widen", &[d, 2 * d], layer(d, 2 * d))?,
-                widen_bias: weight("widen-bias", &[2 * d], Start::Constant(0.0))?,
                 narrow: weight("narrow", &[2 * d, d], layer(2 * d, d))?,
-                narrow_bias: weight("narrow-bias", &[d], Start::Constant(0.0))?,
             });
         }
-        let norm = Norm {
-            gain: weight("norm/gain".to_owned(), &[d], Start::Constant(1.0))?,
-            bias: weight("norm/bias".to_owned(), &[d], Start::Constant(0.0))?,
-        };
         let offsets = weight("offsets".to_owned(), &[tools, d], Start::Constant(0.0))?;
         Ok(Self {
             heads: params.heads,
             tokens,
             positions,
             blocks,
-            norm,
             offsets,
             named,
         })
@@ -171,33 +146,31 @@ impl Network {
     /// Unit vectors of some texts (texts × d). Every text has an id at least and no more than
     /// `max_length`.
     pub(super) fn encode(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
-        let count = texts.len();
+        let (count, d) = (texts.len(), self.tokens.dim(1)?);
         let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
         let mut ids = vec![0u32; count * longest];
-        let mut mask = vec![0.0f32; count * longest];
+        let mut present = vec![0.0f32; count * longest];
         for (row, text) in texts.iter().enumerate() {
             let start = row * longest;
             ids[start..start + text.len()].copy_from_slice(text);
-            mask[start..start + text.len()].fill(1.0);
+            present[start..start + text.len()].fill(1.0);
         }
         let ids = Tensor::from_vec(ids, count * longest, &Device::Cpu)?;
-        let mask = Tensor::from_vec(mask, (count, longest), &Device::Cpu)?;
+        let places = Tensor::arange(0, longest as u32, &Device::Cpu)?;
+        let places = places.broadcast_as((count, longest))?.flatten_all()?;
+        let present = Tensor::from_vec(present, (count, 1, longest), &Device::Cpu)?;
         // Minus a lot where there is no piece, so that attention gives it no weight.
-        let absent = ((&mask - 1.0)? * 1e9)?.reshape((count, 1, 1, longest))?;
+        let absent = ((&present - 1.0)? * 1e9)?.unsqueeze(1)?;
 
-        let d = self.tokens.dim(1)?;
-        let tokens = self
-            .tokens
-            .index_select(&ids, 0)?
-            .reshape((count, longest, d))?;
-        let mut x = tokens.broadcast_add(&self.positions.narrow(0, 0, longest)?)?;
+        let mut x =
+            (self.tokens.index_select(&ids, 0)? + self.positions.index_select(&places, 0)?)?;
         for block in &self.blocks {
             x = (&x + block.attend(&x, &absent, self.heads)?)?;
             x = (&x + block.forward(&x)?)?;
         }
-        let pieces = self.norm.apply(&x)?.broadcast_mul(&mask.unsqueeze(2)?)?;
-        // The sum points where the mean does.
-        normalise(&pieces.sum(1)?)
+        // The sum over a text's pieces points where their mean does.
+        let sums = present.matmul(&scale(&x)?.reshape((count, longest, d))?)?;
+        normalise(&sums.squeeze(1)?)
     }
 
     /// Unit vectors of some tools (tools × d), given their texts.
@@ -210,53 +183,39 @@ impl Network {
     }
 }
 
+/// Pieces come and go as rows: texts · longest × d.
 impl Block {
+    /// Self-attention within each text.
     fn attend(&self, x: &Tensor, absent: &Tensor, heads: usize) -> Result<Tensor> {
-        let (count, longest, d) = x.dims3()?;
-        let flat = self
-            .attention_norm
-            .apply(x)?
-            .reshape((count * longest, d))?;
+        let (count, _, _, longest) = absent.dims4()?;
+        let (rows, d) = x.dims2()?;
+        let x = scale(x)?;
         // Texts × heads × pieces × d/heads.
         let by_head = |weights: &Tensor| {
-            flat.matmul(weights)?
+            x.matmul(weights)?
                 .reshape((count, longest, heads, d / heads))?
                 .transpose(1, 2)?
                 .contiguous()
         };
-        let (query, key, value) = (
-            by_head(&self.query)?,
-            by_head(&self.key)?,
-            by_head(&self.value)?,
-        );
+        let query = by_head(&self.query)?;
+        let (key, value) = (by_head(&self.key)?, by_head(&self.value)?);
         let scores = (query.matmul(&key.t()?)? / ((d / heads) as f64).sqrt())?;
         let attention = softmax(&scores.broadcast_add(absent)?, D::Minus1)?;
-        let mixed = attention
-            .matmul(&value)?
-            .transpose(1, 2)?
-            .reshape((count * longest, d))?;
-        mixed.matmul(&self.output)?.reshape((count, longest, d))
+        let mixed = attention.matmul(&value)?.transpose(1, 2)?;
+        mixed.reshape((rows, d))?.matmul(&self.output)
     }
 
+    /// The feed-forward layer.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (count, longest, d) = x.dims3()?;
-        let flat = self.forward_norm.apply(x)?.reshape((count * longest, d))?;
-        let wide = flat
-            .matmul(&self.widen)?
-            .broadcast_add(&self.widen_bias)?
-            .relu()?;
-        let narrow = wide
-            .matmul(&self.narrow)?
-            .broadcast_add(&self.narrow_bias)?;
-        narrow.reshape((count, longest, d))
+        scale(x)?.matmul(&self.widen)?.relu()?.matmul(&self.narrow)
     }
 }
 
-impl Norm {
-    /// candle's other layer norms cannot be trained through.
-    fn apply(&self, x: &Tensor) -> Result<Tensor> {
-        layer_norm_slow(x, &self.gain, &self.bias, 1e-5)
-    }
+/// Rows of root mean square 1 (Zhang and Sennrich 2019). The gain that usually follows would only
+/// multiply into the next layer's weights.
+fn scale(rows: &Tensor) -> Result<Tensor> {
+    let squares = (rows.sqr()?.mean_keepdim(D::Minus1)? + 1e-6)?;
+    rows.broadcast_div(&squares.sqrt()?)
 }
 
 /// Rows of unit length.

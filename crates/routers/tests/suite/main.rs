@@ -4,6 +4,7 @@
 
 mod bm25;
 mod common;
+mod encoder;
 mod hybrid;
 mod input;
 mod knn;
