@@ -36,7 +36,9 @@ pub fn lapack(a: &Array2<f64>, b: &Array2<f64>) -> Result<Array2<f64>, Error> {
     let factors = a.factorizec(UPLO::Lower).map_err(fault)?;
     let mut solution = b.clone();
     for mut column in solution.columns_mut() {
-        factors.solvec_inplace(&mut column).map_err(fault)?;
+        // It solves for vectors whose elements lie side by side.
+        let solved = factors.solvec_into(column.to_owned()).map_err(fault)?;
+        column.assign(&solved);
     }
     Ok(solution)
 }
