@@ -70,7 +70,10 @@ impl Pipeline {
         let tools = Dense::restore(state)?;
         Ok(match state.nested(RERANKER) {
             none if none == State::default() => Box::new(tools),
-            stage => Box::new(Self::reranked(tools.clone(), reranker(&stage, &tools)?)),
+            stage => {
+                let reranker = reranker(&stage, &tools)?;
+                Box::new(Self::reranked(tools, reranker))
+            }
         })
     }
 }

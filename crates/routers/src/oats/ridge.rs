@@ -6,7 +6,7 @@
 //! > Σ ‖A·q − t‖² + λ·‖A − I‖²
 //!
 //! Shrinking towards the identity instead of zero makes λ → ∞ the router it stands on. With B = A − I
-//! that is ridge regression (Hoerl and Kennard 1970) of t − q on q: (ΣqqT + λI)·Bᵀ = Σq(t − q)ᵀ.
+//! that is ridge regression (Hoerl and Kennard 1970) of t − q on q: (Σqqᵀ + λI)·Bᵀ = Σq(t − q)ᵀ.
 //! Serving compares normalise(A·q) with the tool vectors.
 
 use ndarray::{Array2, ArrayView1};

@@ -38,9 +38,11 @@ pub fn lapack(a: &Array2<f64>, b: &Array2<f64>) -> Result<Array2<f64>, Error> {
         .map_err(|error| fault(error.to_string()))?;
     let mut solution = b.clone();
     for mut column in solution.columns_mut() {
-        factors
-            .solvec_inplace(&mut column)
+        // It solves for vectors whose elements lie side by side.
+        let solved = factors
+            .solvec_into(column.to_owned())
             .map_err(|error| fault(error.to_string()))?;
+        column.assign(&solved);
     }
     Ok(solution)
 }

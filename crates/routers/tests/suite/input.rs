@@ -72,8 +72,12 @@ fn matrices_of_another_shape_are_refused_with_both_sizes() {
 }
 
 #[test]
-fn a_label_that_names_no_tool_is_refused() {
+fn a_label_or_candidate_that_names_no_tool_is_refused() {
     let mut bad = problem();
     bad.queries[2].relevant = vec![(1, 1), (5, 1)];
     assert!(refusal(&bad).contains("\"query 2\" names tool 5, but there are 5"));
+
+    let mut bad = problem();
+    bad.queries[2].candidates = vec![1, 7];
+    assert!(refusal(&bad).contains("\"query 2\" names tool 7, but there are 5"));
 }

@@ -173,16 +173,15 @@ fn a_feature_that_is_left_out_is_zero() {
     );
 }
 
-/// Were training queries described by their own outcomes, the mean of three queries would give away
-/// the right tool in training, and a network that trusts it ranks worse than its base.
+/// Were training queries described by their own outcomes, the mean of a tool's two queries would give
+/// it away in training, and a network that trusts it would rank far worse than its base (0.24).
 #[test]
 fn a_query_is_not_described_by_its_own_outcome() {
-    let (training, test) = around(Problem::random(2, 60, 360, 24), 0.0, 1.4);
+    let (training, test) = around(Problem::random(2, 60, 240, 24), 0.0, 3.0);
     let dense = spec("kind = \"dense\"").fit(&training.training()).unwrap();
     let s2 = spec("kind = \"oats-s2\"")
         .fit(&training.training())
         .unwrap();
     let (before, after) = (ndcg(dense.as_ref(), &test), ndcg(s2.as_ref(), &test));
-    eprintln!("LEAK {before} {after}");
     assert!(after > before - 0.05, "{before} → {after}");
 }
