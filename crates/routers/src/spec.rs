@@ -15,7 +15,7 @@ use crate::{
 
 /// Which router to fit, with its hyper-parameters: `{ kind = "oats-s1", rounds = 5 }`.
 ///
-/// A new router is one file, a variant here, an entry in [`RouterSpec::by_kind`], and a line in each
+/// A new router is one file, a variant here, an entry in [`RouterSpec::all`], and a line in each
 /// `match` below.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -65,12 +65,9 @@ pub enum RouterSpec {
 pub struct NoSettings {}
 
 impl RouterSpec {
-    /// The router of that kind with its default hyper-parameters.
-    ///
-    /// # Errors
-    /// [`Error::UnknownKind`], listing the kinds there are.
-    pub fn by_kind(kind: &str) -> Result<Self, Error> {
-        let all = [
+    /// Every kind of router, with its default hyper-parameters.
+    pub fn all() -> Vec<Self> {
+        vec![
             Self::Random(NoSettings {}),
             Self::Bm25(Bm25Params::default()),
             Self::Dense(NoSettings {}),
@@ -84,14 +81,23 @@ impl RouterSpec {
             Self::Threshold(ThresholdParams::default()),
             Self::Rnn(RnnParams::default()),
             Self::Encoder(EncoderParams::default()),
-        ];
-        let kinds = all.each_ref().map(Self::kind).join(", ");
+        ]
+    }
+
+    /// The router of that kind with its default hyper-parameters.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKind`], listing the kinds there are.
+    pub fn by_kind(kind: &str) -> Result<Self, Error> {
+        let all = Self::all();
+        let kinds: Vec<&str> = all.iter().map(Self::kind).collect();
+        let unknown = Error::UnknownKind {
+            kind: kind.to_owned(),
+            kinds: kinds.join(", "),
+        };
         all.into_iter()
             .find(|spec| spec.kind() == kind)
-            .ok_or_else(|| Error::UnknownKind {
-                kind: kind.to_owned(),
-                kinds,
-            })
+            .ok_or(unknown)
     }
 
     /// The kind, as written in an experiment's TOML.

@@ -78,7 +78,7 @@ impl Default for EncoderParams {
             temperature: 0.2,
             sampled_tools: 128,
             token_dropout: 0.3,
-            epochs: 15,
+            epochs: 30,
             batch_size: 128,
             learning_rate: 4e-3,
             weight_decay: 0.01,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use ndarray::{Array2, ArrayD, ArrayView1, IxDyn};
+use ndarray::{Array2, ArrayD, IxDyn};
 
 use super::{EncoderParams, network::Network};
 use crate::{Error, Ranked, Request, Router, State, baselines::Dense, vocabulary::Vocabulary};
@@ -28,18 +28,16 @@ impl Encoder {
     ) -> Result<Self, Error> {
         let tensor = Error::tensor("encoder");
         let network = network.copy(params).map_err(&tensor)?;
-        let mut tools = Array2::zeros((0, params.dimensions));
+        let mut vectors = Vec::new();
         for (chunk, texts) in tool_texts.chunks(CHUNK).enumerate() {
             let first = chunk * CHUNK;
             let ids: Vec<usize> = (first..first + texts.len()).collect();
-            let vectors = network
-                .tools(&ids, texts)
-                .and_then(|rows| rows.to_vec2::<f32>());
-            for row in vectors.map_err(&tensor)? {
-                // Both have `dimensions` columns.
-                let _ = tools.push_row(ArrayView1::from(&row));
-            }
+            let rows = network.tools(&ids, texts);
+            let rows = rows.and_then(|rows| rows.flatten_all()?.to_vec1::<f32>());
+            vectors.extend(rows.map_err(&tensor)?);
         }
+        let tools = Array2::from_shape_vec((tool_texts.len(), params.dimensions), vectors)
+            .map_err(|error| Error::Shape(error.to_string()))?;
         Ok(Self {
             params: params.clone(),
             vocabulary: vocabulary.clone(),
@@ -100,6 +98,7 @@ impl Router for Encoder {
     }
 }
 
+/// The tensor's values. Reading one on the CPU does not fail.
 fn array(tensor: &Tensor) -> ArrayD<f32> {
     let values = tensor.flatten_all().and_then(|flat| flat.to_vec1());
     ArrayD::from_shape_vec(IxDyn(tensor.dims()), values.unwrap_or_default()).unwrap_or_default()

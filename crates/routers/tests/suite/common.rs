@@ -72,6 +72,30 @@ impl Problem {
         )
     }
 
+    /// The same with texts: a few words each, drawn without regard to vectors and labels.
+    pub(crate) fn in_words(mut self) -> Self {
+        const WORDS: [&str; 32] = [
+            "river", "table", "music", "paper", "green", "winter", "bread", "stone", "garden",
+            "letter", "window", "silver", "market", "bridge", "forest", "doctor", "summer",
+            "engine", "island", "mirror", "candle", "pocket", "ticket", "butter", "travel",
+            "camera", "planet", "winner", "castle", "dinner", "jacket", "lesson",
+        ];
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut words = || {
+            let words: Vec<&str> = (0..5)
+                .map(|_| WORDS[rng.random_range(0..WORDS.len())])
+                .collect();
+            words.join(" ")
+        };
+        for tool in &mut self.tools {
+            *tool = self::tool(&tool.name, &words());
+        }
+        for query in &mut self.queries {
+            query.text = words();
+        }
+        self
+    }
+
     pub(crate) fn training(&self) -> Training<'_> {
         Training {
             tools: &self.tools,
@@ -92,6 +116,18 @@ impl Problem {
                 .collect(),
             query_embeddings: self.query_embeddings.select(Axis(0), order),
             ..self.clone()
+        }
+    }
+
+    /// The request that one of the queries makes.
+    pub(crate) fn request(&self, query: usize) -> Request<'_> {
+        Request {
+            text: &self.queries[query].text,
+            embedding: match self.query_embeddings.row(query).to_slice() {
+                Some(vector) => vector,
+                None => &[],
+            },
+            candidates: None,
         }
     }
 

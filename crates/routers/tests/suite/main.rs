@@ -5,6 +5,7 @@
 mod bm25;
 mod common;
 mod encoder;
+mod every_router;
 mod hybrid;
 mod input;
 mod knn;

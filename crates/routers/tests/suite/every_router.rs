@@ -1,0 +1,279 @@
+//! What holds for every kind of router.
+
+use std::num::NonZeroUsize;
+
+use ndarray::Axis;
+use oats_datasets::{Outcome, Query, ToolId};
+use oats_metrics::Metric;
+use oats_routers::{
+    Ranked, Request, Router, RouterSpec, State, Training, TrainingQuery, encoder::EncoderParams,
+    load,
+};
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+
+use crate::common::{Problem, in_thread_pools, tools_of};
+
+/// Kinds whose fit is still a stub.
+const NOT_BUILT: [&str; 4] = ["oats-s2", "oats-s3", "adapter-ridge", "rnn"];
+
+/// Every kind, the networks small enough to learn in a moment.
+fn every_router() -> Vec<RouterSpec> {
+    let built = |spec: &RouterSpec| !NOT_BUILT.contains(&spec.kind());
+    RouterSpec::all()
+        .into_iter()
+        .filter(built)
+        .map(|spec| match spec {
+            RouterSpec::Encoder(params) => RouterSpec::Encoder(EncoderParams {
+                dimensions: 16,
+                epochs: 3,
+                ..params
+            }),
+            other => other,
+        })
+        .chain([
+            toml::from_str("kind = \"hybrid\"\nfusion = \"weighted-sum\"").unwrap(),
+            toml::from_str("kind = \"hybrid\"\nbase = { kind = \"oats-s1\" }").unwrap(),
+        ])
+        .collect()
+}
+
+fn fit(spec: &RouterSpec, training: &Training<'_>) -> Box<dyn Router> {
+    spec.fit(training)
+        .unwrap_or_else(|error| panic!("{}: {error}", spec.kind()))
+}
+
+fn problem() -> Problem {
+    let mut problem = Problem::random(3, 15, 60, 8).in_words();
+    for (number, query) in problem.queries.iter_mut().enumerate() {
+        let mut list: Vec<ToolId> = (0..15).filter(|tool| (tool + number) % 2 == 0).collect();
+        list.retain(|tool| !query.relevant.contains(&(*tool, 1)));
+        list.extend(query.relevant.iter().map(|&(tool, _)| tool));
+        query.candidates = list;
+    }
+    problem
+}
+
+/// Rankings and selections of the first queries, in both pools.
+fn answers(router: &dyn Router, problem: &Problem) -> Vec<(Vec<Ranked>, Vec<ToolId>)> {
+    (0..10)
+        .flat_map(|number| {
+            let catalogue = problem.request(number);
+            let list = Request {
+                candidates: Some(&problem.queries[number].candidates),
+                ..catalogue
+            };
+            [catalogue, list]
+        })
+        .map(|request| (router.rank(&request, usize::MAX), router.select(&request)))
+        .collect()
+}
+
+#[test]
+fn the_same_from_a_file() {
+    let problem = problem();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("router.safetensors");
+    for spec in every_router() {
+        let router = fit(&spec, &problem.training());
+        router.state().save(&spec, &path).unwrap();
+        let (read, restored) = load(&path).unwrap();
+        assert_eq!(read, spec);
+        assert_eq!(restored.state(), router.state(), "{spec:?}");
+        assert_eq!(
+            answers(&*restored, &problem),
+            answers(&*router, &problem),
+            "{spec:?}"
+        );
+    }
+}
+
+#[test]
+fn a_file_of_another_router_is_refused() {
+    let problem = problem();
+    let random = fit(&every_router()[0], &problem.training()).state();
+    for spec in every_router().iter().skip(1) {
+        assert!(spec.restore(&random).is_err(), "{spec:?}");
+        assert!(spec.restore(&State::default()).is_err(), "{spec:?}");
+    }
+}
+
+#[test]
+fn the_same_from_every_fit_in_any_number_of_threads() {
+    let problem = problem();
+    for spec in every_router() {
+        let first = fit(&spec, &problem.training()).state();
+        for state in in_thread_pools(|| fit(&spec, &problem.training()).state()) {
+            assert!(state == first, "{spec:?}");
+        }
+    }
+}
+
+/// The whole pool comes out, each tool once, best first, with scores that are numbers.
+fn assert_ranks_everything(spec: &RouterSpec, router: &dyn Router, problem: &Problem, place: &str) {
+    let tools = problem.tools.len();
+    let asked = Problem {
+        tools: problem.tools.clone(),
+        seed: 9,
+        ..Problem::random(9, tools, 4, problem.tool_embeddings.ncols())
+    }
+    .in_words();
+    for number in 0..4 {
+        let request = asked.request(number);
+        let list: Vec<ToolId> = (0..tools).rev().step_by(2).collect();
+        for (candidates, mut pool) in [
+            (None, (0..tools).collect::<Vec<_>>()),
+            (Some(list.as_slice()), list.clone()),
+            (Some(&[]), vec![]),
+        ] {
+            let request = Request {
+                candidates,
+                ..request
+            };
+            let ranking = router.rank(&request, tools + 1000);
+            assert!(
+                ranking.iter().all(|ranked| ranked.score.is_finite())
+                    && ranking.is_sorted_by(|a, b| a.score >= b.score),
+                "{spec:?}, {place}: {ranking:?}"
+            );
+            let mut ranked = tools_of(&ranking);
+            ranked.sort_unstable();
+            pool.sort_unstable();
+            assert_eq!(ranked, pool, "{spec:?}, {place}");
+
+            let mut selected = router.select(&request);
+            assert_eq!(selected.is_empty(), pool.is_empty(), "{spec:?}, {place}");
+            let count = selected.len();
+            selected.sort_unstable();
+            selected.dedup();
+            assert_eq!(selected.len(), count, "{spec:?}, {place}: selected twice");
+            assert!(
+                selected.iter().all(|tool| pool.contains(tool)),
+                "{spec:?}, {place}"
+            );
+        }
+    }
+}
+
+#[test]
+fn little_or_nothing_to_learn_from_is_no_reason_to_fail() {
+    let usual = problem();
+    let unlabelled = |query: &Query| Query {
+        relevant: vec![],
+        ..query.clone()
+    };
+    for (place, problem) in [
+        ("some tools without positives", usual.clone()),
+        ("no training query", usual.reordered(&[])),
+        ("one training query", usual.reordered(&[4])),
+        ("the same query three times", usual.reordered(&[4, 4, 4])),
+        (
+            "no query with a right tool",
+            Problem {
+                queries: usual.queries.iter().map(unlabelled).collect(),
+                ..usual.clone()
+            },
+        ),
+        ("a single tool", Problem::random(1, 1, 12, 8).in_words()),
+        (
+            "a single tool and no training query",
+            Problem::random(1, 1, 0, 8).in_words(),
+        ),
+        (
+            "two tools, two queries",
+            Problem::random(1, 2, 2, 8).in_words(),
+        ),
+    ] {
+        for spec in every_router() {
+            let router = fit(&spec, &problem.training());
+            assert_ranks_everything(&spec, &*router, &problem, place);
+        }
+    }
+}
+
+#[test]
+fn a_log_of_nothing_but_failures_is_no_reason_to_fail() {
+    let problem = problem();
+    let failure = |tool| Outcome {
+        tool,
+        success: false,
+        propensity: 0.5,
+    };
+    let mut training = problem.training();
+    training.queries = problem
+        .queries
+        .iter()
+        .map(|query| TrainingQuery::logged(query, vec![failure(query.candidates[0])]))
+        .collect();
+    for spec in every_router() {
+        let router = fit(&spec, &training);
+        assert_ranks_everything(&spec, &*router, &problem, "only failures");
+    }
+}
+
+#[test]
+fn labels_of_tools_that_do_not_exist_are_refused_by_those_who_learn() {
+    let mut problem = problem();
+    problem.queries[7].relevant = vec![(15, 1)];
+    for spec in every_router() {
+        let kind = spec.kind();
+        match spec.fit(&problem.training()) {
+            Ok(_) => assert!(["random", "bm25"].contains(&kind), "{spec:?}"),
+            Err(error) => assert!(error.to_string().contains("tool 15"), "{kind}: {error}"),
+        }
+    }
+}
+
+/// Labels drawn without regard to anything: whatever a router learns of them is of no use for fresh
+/// queries, unless it finds the label where it must not look. In every list the right tool stands
+/// first.
+#[test]
+fn random_labels_leave_every_router_at_chance() {
+    let (tools, listed, trained, tested) = (20, 10, 200, 300);
+    let mut all = Problem::random(11, tools, trained + tested, 16).in_words();
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    for query in &mut all.queries {
+        let mut list: Vec<ToolId> = (0..tools).collect();
+        list.shuffle(&mut rng);
+        list.truncate(listed);
+        query.relevant = vec![(list[0], 1)];
+        query.candidates = list;
+    }
+    let order: Vec<usize> = (0..trained).collect();
+    let training = all.reordered(&order);
+    assert_eq!(training.query_embeddings.len_of(Axis(0)), trained);
+
+    let depth = NonZeroUsize::new(5).unwrap();
+    for spec in every_router() {
+        let router = fit(&spec, &training.training());
+        let mean_ndcg = |in_list: bool| {
+            let scores = (trained..trained + tested).map(|number| {
+                let query = &all.queries[number];
+                let request = Request {
+                    candidates: in_list.then_some(query.candidates.as_slice()),
+                    ..all.request(number)
+                };
+                let ranking = tools_of(&router.rank(&request, depth.get()));
+                Metric::Ndcg(depth).score(&ranking, &query.relevant)
+            });
+            scores.sum::<f64>() / tested as f64
+        };
+        for (in_list, pool) in [(false, tools), (true, listed)] {
+            let (chance, deviation) = chance(pool);
+            let ndcg = mean_ndcg(in_list);
+            let error = deviation / (tested as f64).sqrt();
+            assert!(
+                (ndcg - chance).abs() < 4.0 * error,
+                "{spec:?}: {ndcg} of {pool} tools, but chance is {chance} ± {error}"
+            );
+        }
+    }
+}
+
+/// Mean and standard deviation of NDCG@5 when the one right tool comes to any of so many places.
+fn chance(places: usize) -> (f64, f64) {
+    let gains = (0..5).map(|above| 1.0 / (f64::from(above) + 2.0).log2());
+    let mean = gains.clone().sum::<f64>() / places as f64;
+    let square = gains.map(|gain| gain * gain).sum::<f64>() / places as f64;
+    (mean, (square - mean * mean).sqrt())
+}
