@@ -52,7 +52,8 @@ pub struct EncoderParams {
     pub max_length: usize,
     /// τ, what cosines are divided by for the softmax; above 0.
     pub temperature: f32,
-    /// How many tools a step compares with at least, if so many have outcomes.
+    /// Up to how many tools a step compares with, where its right tools are fewer: others are drawn
+    /// to join them.
     pub sampled_tools: usize,
     /// The share of WordPieces that a step reads as unknown; 0 to below 1.
     pub token_dropout: f32,
@@ -82,7 +83,7 @@ impl Default for EncoderParams {
             batch_size: 128,
             learning_rate: 4e-3,
             weight_decay: 0.01,
-            patience: 2,
+            patience: 5,
         }
     }
 }
@@ -191,30 +192,29 @@ impl EncoderParams {
         rows: &[usize],
         rng: &mut ChaCha8Rng,
     ) -> candle_core::Result<Tensor> {
-        let asked: Vec<Vec<u32>> = rows
-            .iter()
-            .map(|&row| self.drop_tokens(&texts.queries[row], rng))
-            .collect();
+        // Texts of about the same length stand side by side, so that little is padded.
+        let mut rows = rows.to_vec();
+        rows.sort_by_key(|&row| texts.queries[row].len());
         let mut tools = BTreeSet::from_iter(rows.iter().flat_map(|&row| right(training, row)));
         let more = self.sampled_tools.saturating_sub(tools.len());
         tools.extend(texts.known.clone().partial_shuffle(rng, more).0.iter());
-        let tools = Vec::from_iter(tools);
-        let described: Vec<Vec<u32>> = tools
-            .iter()
-            .map(|&tool| self.drop_tokens(&texts.tools[tool], rng))
-            .collect();
+        let mut tools = Vec::from_iter(tools);
+        tools.sort_by_key(|&tool| texts.tools[tool].len());
 
         let mut shares = vec![0.0f32; rows.len() * tools.len()];
-        for (shares, &row) in shares.chunks_mut(tools.len()).zip(rows) {
+        for (shares, &row) in shares.chunks_mut(tools.len()).zip(&rows) {
             let count = right(training, row).count() as f32;
-            for tool in right(training, row) {
-                if let Ok(column) = tools.binary_search(&tool) {
-                    shares[column] = 1.0 / count;
+            for (share, &tool) in shares.iter_mut().zip(&tools) {
+                if training.queries[row].is_relevant(tool) {
+                    *share = 1.0 / count;
                 }
             }
         }
         let shares = Tensor::from_vec(shares, (rows.len(), tools.len()), &Device::Cpu)?;
 
+        let mut read = |ids: &Vec<u32>| self.drop_tokens(ids, rng);
+        let asked: Vec<_> = rows.iter().map(|&row| read(&texts.queries[row])).collect();
+        let described: Vec<_> = tools.iter().map(|&tool| read(&texts.tools[tool])).collect();
         let queries = network.encode(&asked)?;
         let tools = network.tools(&tools, &described)?;
         let logits = (queries.matmul(&tools.t()?)? / f64::from(self.temperature))?;

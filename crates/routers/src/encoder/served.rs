@@ -15,9 +15,6 @@ pub(super) struct Encoder {
     tools: Dense,
 }
 
-/// How many tools are encoded at once.
-const CHUNK: usize = 64;
-
 impl Encoder {
     /// Serves the network as it is now.
     pub(super) fn new(
@@ -28,16 +25,12 @@ impl Encoder {
     ) -> Result<Self, Error> {
         let tensor = Error::tensor("encoder");
         let network = network.copy(params).map_err(&tensor)?;
-        let mut vectors = Vec::new();
-        for (chunk, texts) in tool_texts.chunks(CHUNK).enumerate() {
-            let first = chunk * CHUNK;
-            let ids: Vec<usize> = (first..first + texts.len()).collect();
-            let rows = network.tools(&ids, texts);
-            let rows = rows.and_then(|rows| rows.flatten_all()?.to_vec1::<f32>());
-            vectors.extend(rows.map_err(&tensor)?);
-        }
-        let tools = Array2::from_shape_vec((tool_texts.len(), params.dimensions), vectors)
-            .map_err(|error| Error::Shape(error.to_string()))?;
+        let ids: Vec<usize> = (0..tool_texts.len()).collect();
+        let rows = network.tools(&ids, tool_texts);
+        let vectors = rows.and_then(|rows| rows.flatten_all()?.to_vec1());
+        let tools =
+            Array2::from_shape_vec((ids.len(), params.dimensions), vectors.map_err(&tensor)?)
+                .map_err(|error| Error::Shape(error.to_string()))?;
         Ok(Self {
             params: params.clone(),
             vocabulary: vocabulary.clone(),
