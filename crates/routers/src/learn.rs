@@ -130,7 +130,8 @@ impl Fit<'_, '_> {
     /// `loss` gives the mean loss of some rows; what it draws, it draws from the generator.
     ///
     /// # Errors
-    /// [`Error::Diverged`] with the best router so far when the loss is no number.
+    /// [`Error::Diverged`] with the best router so far when the loss, its gradient or a weight is not
+    /// finite.
     pub(crate) fn run<R: Router>(
         &self,
         weights: &Weights,
@@ -167,7 +168,8 @@ impl Fit<'_, '_> {
                         router: self.router,
                         epoch: number,
                         batch: batches,
-                        loss: value,
+                        // The next one, had the step been made, where it is not this one yet.
+                        loss: if value.is_finite() { f32::NAN } else { value },
                         last_good: best.map(|(_, router)| Box::new(router.state())),
                     });
                 }

@@ -72,7 +72,7 @@ impl Reader {
 
 /// A fitted controller.
 pub(super) struct Rnn {
-    pub(super) vocabulary: Arc<Vocabulary>,
+    vocabulary: Arc<Vocabulary>,
     encoder: Reader,
     pooling: Pooling,
     /// One row a tool; with a decoder, one more to stop.
