@@ -17,6 +17,9 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Tool selection without an LLM in the request path: reproduce, run, try, fetch, distil.
 ///
 /// Exit code: 0 if all is well, 1 if the numbers contradict the committed ones, 2 on bad input or if

@@ -85,12 +85,13 @@ impl HybridParams {
         })
     }
 
-    /// The weight of highest NDCG@5; among equals, the one nearest to equal shares.
+    /// The weight of highest NDCG@5; among equals, and with nothing to choose by, the one nearest to
+    /// equal shares.
     fn choose_weight(&self, training: &Training<'_>) -> Result<f32, Error> {
         let (fit, validation) = training.fit_and_validation();
         let part = training.part(&fit);
         let mut hybrid = self.with_rule(Rule::ReciprocalRank, &part.view())?;
-        let (mut best, mut chosen) = (f64::NEG_INFINITY, 0.5);
+        let (mut best, mut chosen) = (None, 0.5);
         for tenths in [5, 6, 4, 7, 3, 8, 2, 9, 1, 10, 0u8] {
             let weight = f32::from(tenths) / 10.0;
             hybrid.rule = Rule::WeightedSum(weight);

@@ -125,7 +125,8 @@ pub(crate) struct Fit<'a, 't> {
 
 impl Fit<'_, '_> {
     /// Learns `weights` by Adam until `validate` (higher is better) stops rising, and gives the best
-    /// router that `served` made of them.
+    /// router that `served` made of them. Where there is nothing to validate on (`None`), all epochs are
+    /// run, and the last router is the one.
     ///
     /// `loss` gives the mean loss of some rows; what it draws, it draws from the generator.
     ///
@@ -137,13 +138,13 @@ impl Fit<'_, '_> {
         weights: &Weights,
         mut loss: impl FnMut(&[usize], &mut ChaCha8Rng, Epoch) -> candle_core::Result<Tensor>,
         served: impl Fn() -> Result<R, Error>,
-        validate: impl Fn(&R) -> f64,
+        validate: impl Fn(&R) -> Option<f64>,
     ) -> Result<R, Error> {
         let tensor = Error::tensor(self.router);
         let mut adam = Adam::new(weights, self.schedule).map_err(&tensor)?;
         let mut rng = ChaCha8Rng::seed_from_u64(self.training.seed);
         let mut rows = self.rows.clone();
-        let mut best: Option<(f64, R)> = None;
+        let mut best: Option<(Option<f64>, R)> = None;
         let mut since_best = 0;
         for number in 1..=self.schedule.epochs {
             let epoch = Epoch {
@@ -178,20 +179,20 @@ impl Fit<'_, '_> {
             let router = served()?;
             let score = validate(&router);
             self.training.progress.say(&format!(
-                "epoch {number} of at most {}: loss {:.4}, validation {score:.4}",
+                "epoch {number} of at most {}: loss {:.4}, validation {}",
                 self.schedule.epochs,
-                total / f64::from(u32::try_from(batches.max(1)).unwrap_or(u32::MAX))
+                total / f64::from(u32::try_from(batches.max(1)).unwrap_or(u32::MAX)),
+                score.map_or("none".to_owned(), |score| format!("{score:.4}"))
             ));
-            // Without validation every score is the same, and the last epoch is the one to keep.
-            if best.as_ref().is_none_or(|(best, _)| score >= *best) {
-                if best.as_ref().is_none_or(|(best, _)| score > *best) {
-                    since_best = 0;
-                } else {
-                    since_best += 1;
-                }
-                best = Some((score, router));
+            // `None` is never less than `None`: without validation the last epoch is kept.
+            let better = best.as_ref().is_none_or(|(best, _)| score > *best);
+            if better || score.is_none() {
+                since_best = 0;
             } else {
                 since_best += 1;
+            }
+            if best.as_ref().is_none_or(|(best, _)| score >= *best) {
+                best = Some((score, router));
             }
             if since_best > self.schedule.patience {
                 break;

@@ -1,6 +1,6 @@
 //! What a router may learn from: the catalogue and the training part of a split, nothing else.
 
-use std::{borrow::Cow, fmt, num::NonZeroUsize};
+use std::{borrow::Cow, collections::HashSet, fmt, num::NonZeroUsize};
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use oats_datasets::{Outcome, Query, Tool, ToolId, split::group_texts};
@@ -99,17 +99,31 @@ impl<'a> Training<'a> {
     /// rising order; depends on nothing but the texts and the arguments.
     ///
     /// Queries with the same [normalised](oats_datasets::split::normalise) text stay together, so
-    /// that validation is not misled by repetitions. Validation holds `share` of the queries (0 to
-    /// 1), at least one text but never all of them: with a single text, none.
+    /// that validation is not misled by repetitions. Validation holds up to `share` of the queries (0
+    /// to 1), but never all texts. A text none of whose right tools is right for a fit row goes back
+    /// to these: it would ask for tools without outcomes, another task than the one at hand.
     pub fn hold_out(&self, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
         let mut groups = group_texts(self.queries.iter().map(|query| query.text));
         groups.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
         let wanted = ((share.clamp(0.0, 1.0) * self.queries.len() as f64) as usize).max(1);
-        let mut validation = Vec::new();
-        while validation.len() < wanted && groups.len() > 1 {
-            validation.extend(groups.pop().into_iter().flatten());
+        let (mut held_out, mut count) = (Vec::new(), 0);
+        while count < wanted && groups.len() > 1 {
+            let group = groups.pop().unwrap_or_default();
+            count += group.len();
+            held_out.push(group);
         }
         let mut fit = groups.concat();
+        let right = |row: &usize| self.queries[*row].relevant.iter().map(|&(tool, _)| tool);
+        let known: HashSet<ToolId> = fit.iter().flat_map(right).collect();
+        let asks_for_known = |group: &Vec<usize>| {
+            group
+                .iter()
+                .flat_map(right)
+                .any(|tool| known.contains(&tool))
+        };
+        let (validation, back): (Vec<_>, Vec<_>) = held_out.into_iter().partition(asks_for_known);
+        let mut validation = validation.concat();
+        fit.extend(back.concat());
         fit.sort_unstable();
         validation.sort_unstable();
         (fit, validation)
@@ -175,8 +189,8 @@ impl<'a> Training<'a> {
     }
 
     /// Mean NDCG@5 of `router` over those of `rows` that have a right tool, from 0 to 1, over the
-    /// whole catalogue; 0 if none has. What fits are stopped and settings are chosen by.
-    pub fn ndcg(&self, router: &dyn Router, rows: &[usize]) -> f64 {
+    /// whole catalogue; `None` if none has. What fits are stopped and settings are chosen by.
+    pub fn ndcg(&self, router: &dyn Router, rows: &[usize]) -> Option<f64> {
         let judged: Vec<usize> = rows
             .iter()
             .copied()
@@ -190,7 +204,10 @@ impl<'a> Training<'a> {
                 Metric::Ndcg(DEPTH).score(&tools, &self.queries[row].relevant)
             })
             .collect();
-        scores.iter().sum::<f64>() / scores.len().max(1) as f64
+        match scores.len() {
+            0 => None,
+            count => Some(scores.iter().sum::<f64>() / count as f64),
+        }
     }
 
     /// Checks, for routers that learn from labels, that every label, outcome and candidate is a tool

@@ -1,6 +1,7 @@
 //! `knn`: the training queries nearest to the request vote for their right tools.
 //!
-//! Of the training queries with a right tool, the k of highest cosine with the request vote. The
+//! Of the training queries with a right tool, the k of highest cosine with the request vote; queries
+//! with the same normalised text, as a log repeats them, are one voter for all their right tools. The
 //! i-th of them has the weight
 //!
 //! > wᵢ = exp(cosᵢ / τ) / Σⱼ exp(cosⱼ / τ)
@@ -8,8 +9,10 @@
 //! and gives it to each of its right tools, whatever their grades. In logged training data only
 //! successes vote. A request that stands in training finds itself: that is what memorising is.
 
+use std::collections::BTreeSet;
+
 use ndarray::{Array2, ArrayView1, Axis};
-use oats_datasets::ToolId;
+use oats_datasets::{ToolId, split::group_texts};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Ranked, Request, Router, State, Training, baselines::Dense, router::top_k};
@@ -19,7 +22,7 @@ use crate::{Error, Ranked, Request, Router, State, Training, baselines::Dense, r
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KnnParams {
-    /// k, how many training queries vote; at least 1.
+    /// k, how many distinct training queries vote; at least 1.
     pub neighbours: usize,
     /// τ: the nearer to 0, the more the nearest queries outweigh the others; above 0.
     pub temperature: f32,
@@ -59,16 +62,18 @@ impl KnnParams {
     pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         let tools = Dense::fit(training)?;
-        let (rows, votes) = training
-            .queries
-            .iter()
-            .enumerate()
-            .filter(|(_, query)| !query.relevant.is_empty())
-            .map(|(row, query)| {
-                let right = query.relevant.iter().map(|&(tool, _)| tool);
-                (row, right.collect())
-            })
-            .unzip::<_, _, Vec<usize>, _>();
+        let (mut rows, mut votes) = (Vec::new(), Vec::new());
+        for same_text in group_texts(training.queries.iter().map(|query| query.text)) {
+            let right = same_text.iter().flat_map(|&row| {
+                let relevant = training.queries[row].relevant.iter();
+                relevant.map(|&(tool, _)| tool)
+            });
+            let right: BTreeSet<ToolId> = right.collect();
+            if !right.is_empty() {
+                rows.push(same_text[0]);
+                votes.push(right.into_iter().collect());
+            }
+        }
         Ok(Box::new(Knn {
             params: *self,
             tools,

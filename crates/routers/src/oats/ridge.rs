@@ -24,7 +24,8 @@ use crate::{
 
 pub(super) const KIND: &str = "adapter-ridge";
 
-/// What λ is chosen from where it is not set, on held-out queries.
+/// What λ is chosen from where it is not set, on held-out queries: the first, nearest to the identity,
+/// if there are none.
 const LAMBDAS: [f64; 5] = [1000.0, 100.0, 10.0, 1.0, 0.1];
 /// The share of the training queries that λ is chosen by.
 const VALIDATION: f64 = 0.2;
@@ -81,18 +82,15 @@ impl RidgeParams {
         let part = training.part(&fit);
         let tools = self.base.fit(&part.view())?;
         let moments = Moments::of(&part.view(), &tools);
-        let mut best = (f64::NEG_INFINITY, LAMBDAS[0]);
+        let (mut best, mut chosen) = (None, LAMBDAS[0]);
         for lambda in LAMBDAS {
             let router = Pipeline::adapted(moments.map(lambda)?, tools.clone());
             let score = training.ndcg(&router, &validation);
-            training
-                .progress
-                .say(&format!("λ = {lambda}: validation {score:.4}"));
-            if score > best.0 {
-                best = (score, lambda);
+            if score > best {
+                (best, chosen) = (score, lambda);
             }
         }
-        Ok(best.1)
+        Ok(chosen)
     }
 
     pub(crate) fn restore(state: &State) -> Result<Box<dyn Router>, Error> {

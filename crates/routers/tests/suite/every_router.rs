@@ -7,34 +7,41 @@ use oats_datasets::{Outcome, Query, ToolId};
 use oats_metrics::Metric;
 use oats_routers::{
     Ranked, Request, Router, RouterSpec, State, Training, TrainingQuery, encoder::EncoderParams,
-    load,
+    load, rnn::RnnParams,
 };
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use crate::common::{Problem, in_thread_pools, tools_of};
 
-/// Kinds whose fit is still a stub.
-const NOT_BUILT: [&str; 4] = ["oats-s2", "oats-s3", "adapter-ridge", "rnn"];
-
-/// Every kind, the networks small enough to learn in a moment.
+/// Every kind, the networks small enough to learn in a moment, and the variants that serve otherwise.
 fn every_router() -> Vec<RouterSpec> {
-    let built = |spec: &RouterSpec| !NOT_BUILT.contains(&spec.kind());
+    let variants = [
+        "kind = \"hybrid\"\nfusion = \"weighted-sum\"",
+        "kind = \"hybrid\"\nbase = { kind = \"oats-s1\" }",
+        "kind = \"oats-s1\"\ngate = true",
+        "kind = \"oats-s2\"\nbase = { kind = \"oats-s1\" }",
+        "kind = \"rnn\"\nhead = \"gumbel\"",
+        "kind = \"rnn\"\nhead = \"sequence\"",
+    ];
+    let variants = variants.map(|spec| toml::from_str(spec).unwrap());
     RouterSpec::all()
         .into_iter()
-        .filter(built)
+        .chain(variants)
         .map(|spec| match spec {
             RouterSpec::Encoder(params) => RouterSpec::Encoder(EncoderParams {
                 dimensions: 16,
                 epochs: 3,
                 ..params
             }),
+            RouterSpec::Rnn(params) => RouterSpec::Rnn(RnnParams {
+                embedding: 8,
+                hidden: 8,
+                epochs: 3,
+                ..params
+            }),
             other => other,
         })
-        .chain([
-            toml::from_str("kind = \"hybrid\"\nfusion = \"weighted-sum\"").unwrap(),
-            toml::from_str("kind = \"hybrid\"\nbase = { kind = \"oats-s1\" }").unwrap(),
-        ])
         .collect()
 }
 

@@ -143,8 +143,12 @@ fn the_weight_is_chosen_for_what_carries_the_label() {
         let problem = named_or_pointed_at(words, vectors);
         let training = problem.training();
         let rows: Vec<usize> = (0..60).collect();
-        let ndcg = training.ndcg(&*chosen.fit(&training).unwrap(), &rows);
-        let even = training.ndcg(&*weighted(0.5).fit(&training).unwrap(), &rows);
+        let ndcg = training
+            .ndcg(&*chosen.fit(&training).unwrap(), &rows)
+            .unwrap();
+        let even = training
+            .ndcg(&*weighted(0.5).fit(&training).unwrap(), &rows)
+            .unwrap();
         assert!(
             ndcg > 0.999 && even < 0.99,
             "{ndcg}, {even} at equal shares"

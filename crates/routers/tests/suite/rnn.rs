@@ -408,9 +408,7 @@ fn a_label_that_names_no_tool_is_refused() {
         .err()
         .unwrap();
     assert!(
-        error
-            .to_string()
-            .contains("is labelled with tool 6, but there are 6"),
+        error.to_string().contains("names tool 6, but there are 6"),
         "{error}"
     );
 }
