@@ -10,11 +10,11 @@ use super::{
     style::{self, Canvas},
 };
 
-const PANEL: (u32, u32) = (520, 440);
+const PANEL: (u32, u32) = (560, 440);
 const TOP: u32 = 96;
 const LEAST_WIDTH: u32 = 780;
 /// Room on the right of a panel for its lines' names.
-const LABELS: u32 = 128;
+const LABELS: u32 = 158;
 /// Least distance between two of these names.
 const LABEL_HEIGHT: i32 = 15;
 
@@ -161,7 +161,12 @@ impl Panel<'_> {
                 line.iter().map(|(x, row)| (*x, row.value.get())).collect();
             chart.draw_series([Polygon::new(band, colour.mix(0.10).filled())])?;
             chart.draw_series(points.iter().map(|&at| Circle::new(at, 3, colour.filled())))?;
-            chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
+            let stroke = colour.stroke_width(2);
+            if style::is_variant(router) {
+                chart.draw_series(DashedLineSeries::new(points, 6, 4, stroke))?;
+            } else {
+                chart.draw_series(LineSeries::new(points, stroke))?;
+            }
             ends.push((chart.backend_coord(&(*x, end.value.get())).1, router));
         }
         let (left, top) = area.get_base_pixel();

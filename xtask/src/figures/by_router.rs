@@ -1,4 +1,5 @@
-//! NDCG@5 by router, with intervals: a panel for each dataset and pool, a row for each router.
+//! NDCG@5 by router, with intervals: a panel for each dataset, embedder and pool, a row for each
+//! router.
 
 use anyhow::Result;
 use oats_harness::rows::MetricRow;
@@ -14,12 +15,12 @@ use super::{
 
 const SPLITS: [&str; 3] = ["instance", "query", "tool"];
 
-const LEFT: u32 = 150;
+const LEFT: u32 = 210;
 const TOP: u32 = 156;
 const PANEL_WIDTH: u32 = 262;
 const PANEL_GAP: u32 = 34;
 const LEAST_WIDTH: u32 = 780;
-const ROW: u32 = 44;
+const ROW: u32 = 36;
 const PANEL_MARGIN: u32 = 62;
 
 pub(super) fn draw(shown: &Shown<'_>) -> Result<Option<String>> {
@@ -27,23 +28,21 @@ pub(super) fn draw(shown: &Shown<'_>) -> Result<Option<String>> {
     if rows.is_empty() {
         return Ok(None);
     }
-    let datasets = ordered(rows.iter().map(|row| row.dataset.as_str()), &DATASETS);
+    let mut columns: Vec<(&str, &str)> = Vec::new();
+    for dataset in ordered(rows.iter().map(|row| row.dataset.as_str()), &DATASETS) {
+        let own = rows.iter().filter(|row| row.dataset == dataset);
+        let embedders = own.map(|row| row.embedder.as_str());
+        for embedder in ordered(embedders.filter(|name| *name != "none"), &[]) {
+            columns.push((dataset, embedder));
+        }
+    }
     let pools = ordered(rows.iter().map(|row| row.pool.as_str()), &POOLS);
-    let mut series: Vec<(&str, &str)> =
-        ordered(rows.iter().map(|r| r.router.as_str()), &shown.routers)
-            .into_iter()
-            .flat_map(|router| {
-                let embedders = rows.iter().filter(|row| row.router == router);
-                ordered(embedders.map(|row| row.embedder.as_str()), &[])
-                    .into_iter()
-                    .map(move |embedder| (router, embedder))
-            })
-            .collect();
-    series.reverse(); // the vertical axis grows upwards
+    let mut routers = ordered(rows.iter().map(|r| r.router.as_str()), &shown.routers);
+    routers.reverse(); // the vertical axis grows upwards
 
-    let panel_height = ROW * series.len() as u32;
+    let panel_height = ROW * routers.len() as u32;
     let size = (
-        (LEFT + PANEL_WIDTH * datasets.len() as u32).max(LEAST_WIDTH),
+        (LEFT + PANEL_WIDTH * columns.len() as u32).max(LEAST_WIDTH),
         TOP + (panel_height + PANEL_MARGIN) * pools.len() as u32,
     );
     let svg = style::svg(size, |canvas| {
@@ -55,28 +54,15 @@ pub(super) fn draw(shown: &Shown<'_>) -> Result<Option<String>> {
         legend(canvas)?;
         for (line, pool) in pools.iter().enumerate() {
             let top = TOP + (panel_height + PANEL_MARGIN) * line as u32;
-            for (index, (router, embedder)) in series.iter().enumerate() {
+            for (index, router) in routers.iter().enumerate() {
                 let y = top + panel_height - ROW * index as u32 - ROW / 2;
-                let right = Pos::new(HPos::Right, VPos::Center);
-                let name = style::text(15, style::colour(router)).pos(right);
                 canvas.draw(&Text::new(
                     style::title(router).to_owned(),
-                    (LEFT as i32 - 10, y as i32 - 8),
-                    name,
+                    (LEFT as i32 - 10, y as i32),
+                    style::text(15, style::colour(router)).pos(Pos::new(HPos::Right, VPos::Center)),
                 ))?;
-                let with = match *embedder {
-                    "none" => "reads words",
-                    embedder => embedder,
-                };
-                if *router != "random" {
-                    canvas.draw(&Text::new(
-                        with.to_owned(),
-                        (LEFT as i32 - 10, y as i32 + 9),
-                        style::text(12, style::FAINT).pos(right),
-                    ))?;
-                }
             }
-            for (column, dataset) in datasets.iter().enumerate() {
+            for (column, (dataset, embedder)) in columns.iter().enumerate() {
                 let left = LEFT + PANEL_WIDTH * column as u32;
                 let panel = canvas
                     .clone()
@@ -84,8 +70,10 @@ pub(super) fn draw(shown: &Shown<'_>) -> Result<Option<String>> {
                 let panel_rows: Vec<&&MetricRow> = rows
                     .iter()
                     .filter(|row| row.dataset == *dataset && row.pool == *pool)
+                    .filter(|row| [*embedder, "none"].contains(&row.embedder.as_str()))
                     .collect();
-                draw_panel(&panel, &format!("{dataset}, {pool}"), &series, &panel_rows)?;
+                let title = format!("{dataset}, {pool} ({embedder})");
+                draw_panel(&panel, &title, &routers, &panel_rows)?;
             }
         }
         Ok(())
@@ -126,24 +114,21 @@ fn draw_mark(canvas: &Canvas<'_>, split: &str, at: (i32, i32), colour: RGBColor)
 fn draw_panel(
     panel: &Canvas<'_>,
     title: &str,
-    series: &[(&str, &str)],
+    routers: &[&str],
     rows: &[&&MetricRow],
 ) -> Result<()> {
     let mut chart = ChartBuilder::on(panel)
         .x_label_area_size(40)
-        .build_cartesian_2d(0.0..1.0, 0.0..series.len() as f64)?;
+        .build_cartesian_2d(0.0..1.0, 0.0..routers.len() as f64)?;
     style::axes(&mut chart.configure_mesh())
         .disable_y_mesh()
         .disable_y_axis()
         .x_labels(6)
         .x_label_formatter(&|x| format!("{x:.1}"))
-        .x_desc(format!("NDCG@5: {title}"))
+        .x_desc(title)
         .draw()?;
     for row in rows {
-        let Some(index) = series
-            .iter()
-            .position(|&(router, embedder)| row.router == router && row.embedder == embedder)
-        else {
+        let Some(index) = routers.iter().position(|router| row.router == *router) else {
             continue;
         };
         let lane = SPLITS

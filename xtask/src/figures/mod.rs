@@ -109,6 +109,7 @@ impl<'a> Shown<'a> {
     fn seeds(&self) -> String {
         let counts = || self.rows.iter().map(|row| seeds(row));
         match (counts().min().unwrap_or(0), counts().max().unwrap_or(0)) {
+            (1, 1) => "1 seed".to_owned(),
             (least, most) if least == most => format!("{most} seeds"),
             (least, most) => format!("{least} to {most} seeds"),
         }

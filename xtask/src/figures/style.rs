@@ -43,6 +43,20 @@ pub(super) fn colour(router: &str) -> RGBColor {
         .map_or(RGBColor(120, 120, 120), |(_, colour)| *colour)
 }
 
+/// Whether the router is a variant that is drawn dashed, beside the one whose colour it shares.
+pub(super) fn is_variant(router: &str) -> bool {
+    [
+        "no-outcomes",
+        "gated",
+        "gumbel",
+        "successes",
+        "no-attention",
+        "-se",
+    ]
+    .iter()
+    .any(|end| router.ends_with(end))
+}
+
 /// What a router is called in figures.
 pub(super) fn title(router: &str) -> &str {
     match router {
@@ -51,7 +65,22 @@ pub(super) fn title(router: &str) -> &str {
         "oats-s1" => "OATS-S1",
         "oats-s2-se" => "OATS-S2 on SE",
         "oats-s2-s1" => "OATS-S2 on S1",
+        "oats-s2-s1-no-outcomes" => "S2 on S1, no outcomes",
+        "oats-s2-se-no-outcomes" => "S2 on SE, no outcomes",
+        "oats-s1-gated" => "OATS-S1, gated",
         "oats-s3" => "OATS-S3",
+        "adapter-ridge" => "ridge adapter",
+        "hybrid-rrf" => "BM25 + SE, by rank",
+        "hybrid-sum" => "BM25 + SE, by score",
+        "hybrid-sum-s1" => "BM25 + S1, by score",
+        "linear" => "logistic regression",
+        "knn" => "nearest queries",
+        "rnn" => "RNN",
+        "rnn-gumbel" => "RNN, Gumbel",
+        "rnn-successes" => "RNN, successes",
+        "rnn-reinforce" => "RNN, REINFORCE",
+        "encoder" => "encoder",
+        "encoder-no-attention" => "encoder, no attention",
         other => other,
     }
 }

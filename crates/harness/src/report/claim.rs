@@ -6,7 +6,7 @@ use super::{
     Measured,
     labels::{Only, title},
 };
-use crate::rows::TestRow;
+use crate::rows::{Row, TestRow};
 
 /// A paired difference with its interval, and what it says.
 #[derive(Clone, Copy)]
@@ -85,12 +85,18 @@ pub(super) fn write(
     let all = comparisons.len();
     let verdict = if all == 0 {
         "not measured".to_owned()
+    } else if all == 1 && !yes.is_empty() {
+        "yes, in the one comparison".to_owned()
+    } else if all == 1 && !no.is_empty() {
+        "no, it is the other way round".to_owned()
+    } else if all == 1 {
+        "no difference".to_owned()
     } else if yes.len() == all {
-        format!("yes, in {}", comparisons_of(all))
+        format!("yes, in all {all} comparisons")
     } else if no.len() == all {
-        format!("no, it is the other way round in {}", comparisons_of(all))
+        format!("no, it is the other way round in all {all} comparisons")
     } else if same.len() == all {
-        format!("no difference in {}", comparisons_of(all))
+        format!("no difference in any of {all} comparisons")
     } else {
         let parts = [
             (yes.len(), "yes"),
@@ -128,16 +134,7 @@ pub(super) fn write(
     text
 }
 
-fn comparisons_of(count: usize) -> String {
-    match count {
-        1 => "the one comparison".to_owned(),
-        2 => "both comparisons".to_owned(),
-        count => format!("{count} comparisons"),
-    }
-}
-
 fn varies(comparisons: &[(&TestRow, Difference)], column: &str) -> bool {
-    use crate::rows::Row;
     let mut labels = comparisons.iter().map(|(row, _)| row.label(column));
     let first = labels.next();
     labels.any(|label| Some(label) != first)

@@ -123,7 +123,7 @@ pub enum Section {
 
 /// The columns by which rows may be chosen and tables laid out.
 const COLUMNS: [&str; 8] = [
-    "dataset", "split", "outcomes", "pool", "subset", "embedder", "router", "metric",
+    "dataset", "split", "outcomes", "pool", "subset", "router", "embedder", "metric",
 ];
 
 impl Section {

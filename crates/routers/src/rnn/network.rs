@@ -163,7 +163,10 @@ impl<'a, 't> Network<'a, 't> {
         let pooled = pool.matmul(&trace.narrow(1, begin, width)?)?;
         let logits = self.logits(&pooled, rng)?;
         match (self.params.learn, self.params.head) {
-            (Learn::Reinforce, _) => self.reinforce_loss(rows, &logits),
+            (Learn::Reinforce, _) if epoch.number > self.params.warm_up => {
+                self.reinforce_loss(rows, &logits)
+            }
+            (Learn::Reinforce, _) => self.cross_entropy(rows, &log_softmax(&logits, D::Minus1)?),
             (Learn::Labels, Head::Gumbel) => self.gumbel_loss(rows, &logits, rng, epoch),
             (Learn::Labels, _) => self.cross_entropy(rows, &log_softmax(&logits, D::Minus1)?),
         }
