@@ -169,6 +169,7 @@ mod tests {
         let spec = RouterSpec::by_kind("rnn").unwrap();
         let diverged = |last_good| oats_routers::Error::Diverged {
             router: "rnn",
+            what: "loss",
             epoch: 3,
             batch: 1,
             loss: f32::NAN,

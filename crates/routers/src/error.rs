@@ -46,10 +46,10 @@ pub enum Error {
         /// Kind of the router.
         router: &'static str,
     },
-    /// A fit lost its way: its loss is no longer a number.
+    /// A fit lost its way: a number it needs is not finite any more.
     #[error(
-        "{router}: the loss became {loss} in epoch {epoch}, batch {batch}; {}; use a lower learning \
-         rate",
+        "{router}: the {what} is not finite any more in epoch {epoch}, batch {batch} (loss {loss}); \
+         {}; use a lower learning rate",
         match last_good {
             Some(_) => "the last good checkpoint was kept",
             None => "no epoch had been finished before",
@@ -58,11 +58,13 @@ pub enum Error {
     Diverged {
         /// Kind of the router.
         router: &'static str,
+        /// `loss`, `gradient` or `weight`.
+        what: &'static str,
         /// The epoch, from 1.
         epoch: usize,
         /// The batch, from 1.
         batch: usize,
-        /// The loss.
+        /// The batch's loss.
         loss: f32,
         /// The router as it was after the epoch that had validated best.
         last_good: Option<Box<State>>,

@@ -43,6 +43,9 @@ pub enum Fusion {
     WeightedSum,
 }
 
+/// The share of the training queries that the weight is chosen by, to about 1,000.
+const VALIDATION: f64 = 0.2;
+
 /// Cormack et al.'s constant.
 const RANK_OFFSET: f32 = 60.0;
 
@@ -88,7 +91,8 @@ impl HybridParams {
     /// The weight of highest NDCG@5; among equals, and with nothing to choose by, the one nearest to
     /// equal shares.
     fn choose_weight(&self, training: &Training<'_>) -> Result<f32, Error> {
-        let (fit, validation) = training.fit_and_validation();
+        training.check()?;
+        let (fit, validation) = training.fit_and_validation(VALIDATION);
         let part = training.part(&fit);
         let mut hybrid = self.with_rule(Rule::ReciprocalRank, &part.view())?;
         let (mut best, mut chosen) = (None, 0.5);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor, Var, backprop::GradStore};
-use ndarray::{Array, Dimension};
+use ndarray::{Array, Array2, Dimension};
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
@@ -55,11 +55,6 @@ impl Weights {
         Ok(tensor)
     }
 
-    /// How many numbers are learned.
-    pub(crate) fn count(&self) -> usize {
-        self.vars.values().map(|var| var.elem_count()).sum()
-    }
-
     /// The current values under a name.
     pub(crate) fn array<D: Dimension>(&self, name: &str) -> Result<Array<f32, D>, Error> {
         let missing = || Error::State(format!("there are no weights `{name}`"));
@@ -76,6 +71,12 @@ impl Weights {
     }
 }
 
+/// The array as a tensor, in row order.
+pub(crate) fn tensor(array: Array2<f32>) -> candle_core::Result<Tensor> {
+    let shape = array.dim();
+    Tensor::from_vec(array.into_iter().collect(), shape, &Device::Cpu)
+}
+
 /// How long and how fast a network learns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
@@ -87,7 +88,7 @@ pub(crate) struct Schedule {
     pub learning_rate: f64,
     /// AdamW's decoupled weight decay.
     pub weight_decay: f64,
-    /// Epochs without a better validation before the fit stops.
+    /// How many epochs in a row without a better validation are borne; the next one ends the fit.
     pub patience: usize,
     /// The gradient's Euclidean length at most, over all weights.
     pub clip: f32,
@@ -109,6 +110,11 @@ impl Schedule {
             let value = &self.learning_rate;
             return Err(Error::setting(router, "learning_rate", value, expected));
         }
+        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
+            let expected = "a number of at least 0";
+            let value = &self.weight_decay;
+            return Err(Error::setting(router, "weight_decay", value, expected));
+        }
         Ok(())
     }
 }
@@ -126,7 +132,7 @@ pub(crate) struct Fit<'a, 't> {
 impl Fit<'_, '_> {
     /// Learns `weights` by Adam until `validate` (higher is better) stops rising, and gives the best
     /// router that `served` made of them. Where there is nothing to validate on (`None`), all epochs are
-    /// run, and the last router is the one.
+    /// run, and the last router is the one; without rows, it is the one that starts.
     ///
     /// `loss` gives the mean loss of some rows; what it draws, it draws from the generator.
     ///
@@ -140,6 +146,9 @@ impl Fit<'_, '_> {
         served: impl Fn() -> Result<R, Error>,
         validate: impl Fn(&R) -> Option<f64>,
     ) -> Result<R, Error> {
+        if self.rows.is_empty() {
+            return served();
+        }
         let tensor = Error::tensor(self.router);
         let mut adam = Adam::new(weights, self.schedule).map_err(&tensor)?;
         let mut rng = ChaCha8Rng::seed_from_u64(self.training.seed);
@@ -160,17 +169,19 @@ impl Fit<'_, '_> {
                     .and_then(|loss| loss.to_scalar::<f32>())
                     .map_err(&tensor)?;
                 batches += 1;
-                let finite = value.is_finite() && {
+                let not_finite = if value.is_finite() {
                     let gradients = loss.backward().map_err(&tensor)?;
                     adam.step(&gradients).map_err(&tensor)?
+                } else {
+                    Some("loss")
                 };
-                if !finite {
+                if let Some(what) = not_finite {
                     return Err(Error::Diverged {
                         router: self.router,
+                        what,
                         epoch: number,
                         batch: batches,
-                        // The next one, had the step been made, where it is not this one yet.
-                        loss: if value.is_finite() { f32::NAN } else { value },
+                        loss: value,
                         last_good: best.map(|(_, router)| Box::new(router.state())),
                     });
                 }
@@ -254,9 +265,9 @@ impl Adam {
     }
 
     /// Moves the weights against the gradient, which is shortened to the schedule's `clip` if it is
-    /// longer. Weights that the loss does not depend on stay. Says whether gradient and weights are
-    /// finite.
-    fn step(&mut self, gradients: &GradStore) -> candle_core::Result<bool> {
+    /// longer. Weights that the loss does not depend on stay. Says what is not finite, if something
+    /// is: the `gradient` or a `weight`.
+    fn step(&mut self, gradients: &GradStore) -> candle_core::Result<Option<&'static str>> {
         let mut with_gradient = Vec::new();
         let mut squares = 0.0;
         for learned in &mut self.learned {
@@ -268,7 +279,7 @@ impl Adam {
         }
         let length = squares.sqrt();
         if !length.is_finite() {
-            return Ok(false);
+            return Ok(Some("gradient"));
         }
         let shorten = (self.schedule.clip / length).min(1.0);
         self.steps += 1;
@@ -292,6 +303,6 @@ impl Adam {
             let values = Tensor::from_slice(&learned.values, learned.var.shape(), &Device::Cpu)?;
             learned.var.set(&values)?;
         }
-        Ok(finite)
+        Ok((!finite).then_some("weight"))
     }
 }

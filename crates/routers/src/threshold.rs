@@ -77,7 +77,8 @@ impl ThresholdParams {
     }
 
     fn choose(&self, training: &Training<'_>) -> Result<Lowest, Error> {
-        let (fit, validation) = training.fit_and_validation();
+        training.check()?;
+        let (fit, validation) = training.fit_and_validation(VALIDATION);
         let part = training.part(&fit);
         let tools = self.base.fit(&part.view())?;
 
@@ -112,6 +113,9 @@ impl ThresholdParams {
         }))
     }
 }
+
+/// The share of the training queries that thresholds are chosen by, to about 1,000.
+const VALIDATION: f64 = 0.2;
 
 /// Where nothing was held out to choose by, one tool is selected, as by other routers.
 const ONLY_THE_BEST: f32 = 1.0;

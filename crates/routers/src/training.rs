@@ -78,9 +78,22 @@ impl<'a> TrainingQuery<'a> {
         }
     }
 
+    /// The tools that are known to be right.
+    pub(crate) fn right_tools(&self) -> impl Iterator<Item = ToolId> + '_ {
+        self.relevant.iter().map(|&(tool, _)| tool)
+    }
+
+    /// What was logged of the query; nothing, if it was labelled.
+    pub(crate) fn outcomes(&self) -> &[Outcome] {
+        match &self.feedback {
+            Feedback::Complete => &[],
+            Feedback::Logged(outcomes) => outcomes,
+        }
+    }
+
     /// Whether `tool` is known to be right.
     pub fn is_relevant(&self, tool: ToolId) -> bool {
-        self.relevant.iter().any(|&(relevant, _)| relevant == tool)
+        self.right_tools().any(|right| right == tool)
     }
 
     /// Whether `tool` is known to be wrong.
@@ -99,9 +112,10 @@ impl<'a> Training<'a> {
     /// rising order; depends on nothing but the texts and the arguments.
     ///
     /// Queries with the same [normalised](oats_datasets::split::normalise) text stay together, so
-    /// that validation is not misled by repetitions. Validation holds up to `share` of the queries (0
-    /// to 1), but never all texts. A text none of whose right tools is right for a fit row goes back
-    /// to these: it would ask for tools without outcomes, another task than the one at hand.
+    /// that validation is not misled by repetitions. Texts are drawn, but never all of them, until
+    /// they have `share` of the queries (0 to 1) or, where the last one is repeated, some more. Then
+    /// a text none of whose right tools is right for a fit row goes back to these: it would ask for
+    /// tools without outcomes, another task than the one at hand. So validation can be empty.
     pub fn hold_out(&self, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
         let mut groups = group_texts(self.queries.iter().map(|query| query.text));
         groups.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
@@ -113,7 +127,7 @@ impl<'a> Training<'a> {
             held_out.push(group);
         }
         let mut fit = groups.concat();
-        let right = |row: &usize| self.queries[*row].relevant.iter().map(|&(tool, _)| tool);
+        let right = |row: &usize| self.queries[*row].right_tools();
         let known: HashSet<ToolId> = fit.iter().flat_map(right).collect();
         let asks_for_known = |group: &Vec<usize>| {
             group
@@ -129,11 +143,12 @@ impl<'a> Training<'a> {
         (fit, validation)
     }
 
-    /// Parts the training queries into rows to fit on and rows to choose settings by: a fifth, but
-    /// no more than about 1,000, which tell settings apart well enough and rank in little time.
-    pub(crate) fn fit_and_validation(&self) -> (Vec<usize>, Vec<usize>) {
-        let share = 1000.0 / self.queries.len().max(1) as f64;
-        self.hold_out(share.min(0.2), self.seed)
+    /// Parts the training queries into rows to fit on and rows to choose settings and epochs by: a
+    /// share (0 to 1), but no more than about 1,000, which tell routers apart well enough and rank in
+    /// little time.
+    pub(crate) fn fit_and_validation(&self, share: f64) -> (Vec<usize>, Vec<usize>) {
+        let most = 1000.0 / self.queries.len().max(1) as f64;
+        self.hold_out(share.min(most), self.seed)
     }
 
     /// Parts the training queries at random into `count` parts of about the same size, queries with
@@ -211,18 +226,34 @@ impl<'a> Training<'a> {
     }
 
     /// Checks, for routers that learn from labels, that every label, outcome and candidate is a tool
-    /// of the catalogue.
+    /// of the catalogue, that propensities are probabilities, and that every query has a vector or
+    /// none has one.
     ///
     /// # Errors
     /// [`Error::Shape`], naming the query.
     pub(crate) fn check_labels(&self) -> Result<(), Error> {
+        let vectors = self.query_embeddings.nrows();
+        if vectors != 0 && vectors != self.queries.len() {
+            return Err(Error::Shape(format!(
+                "{} queries with {vectors} vectors",
+                self.queries.len()
+            )));
+        }
         for query in &self.queries {
-            let outcomes = match &query.feedback {
-                Feedback::Complete => &[],
-                Feedback::Logged(outcomes) => outcomes.as_slice(),
-            };
-            let labels = query.relevant.iter().map(|&(tool, _)| tool);
-            let named = labels
+            let outcomes = query.outcomes();
+            let is_probability = |propensity: f64| propensity > 0.0 && propensity <= 1.0;
+            if let Some(outcome) = outcomes
+                .iter()
+                .find(|outcome| !is_probability(outcome.propensity.into()))
+            {
+                return Err(Error::Shape(format!(
+                    "training query \"{}\" has an outcome of propensity {}; it must be above 0 and \
+                     at most 1",
+                    query.text, outcome.propensity
+                )));
+            }
+            let named = query
+                .right_tools()
                 .chain(outcomes.iter().map(|outcome| outcome.tool))
                 .chain(query.candidates.iter().copied());
             if let Some(tool) = named.into_iter().find(|&tool| tool >= self.tools.len()) {
@@ -259,6 +290,18 @@ impl<'a> Training<'a> {
                 queries.ncols()
             )));
         }
+        // A request borrows a row.
+        if queries
+            .rows()
+            .into_iter()
+            .any(|row| row.to_slice().is_none())
+        {
+            return Err(Error::Shape(
+                "the components of a query's vector do not stand side by side in memory; give a \
+                 matrix in row order (`as_standard_layout`)"
+                    .to_owned(),
+            ));
+        }
         for (tool, vector) in self.tools.iter().zip(tools.rows()) {
             check_vector(vector, || format!("tool \"{}\"", tool.name))?;
         }
@@ -271,6 +314,18 @@ impl<'a> Training<'a> {
 
 /// NDCG's cut-off in [`Training::ndcg`].
 const DEPTH: NonZeroUsize = NonZeroUsize::new(5).expect("not zero");
+
+/// Checks a setting that is the share of the training queries to validate on.
+///
+/// # Errors
+/// [`Error::Setting`].
+pub(crate) fn check_share(router: &'static str, share: f64) -> Result<(), Error> {
+    if share > 0.0 && share < 1.0 {
+        return Ok(());
+    }
+    let expected = "between 0 and 1, and neither";
+    Err(Error::setting(router, "validation", &share, expected))
+}
 
 /// Some of the training queries, with everything else of the view they were taken from.
 pub struct TrainingPart<'a> {

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use oats_embedders::WordPieces;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 
 use crate::{Error, State};
 
@@ -17,6 +19,19 @@ pub(crate) struct Vocabulary {
 
 /// The number of every piece that is not in the vocabulary; fit for padding, too.
 pub(crate) const UNKNOWN: u32 = 0;
+
+/// A text with a share (0 to 1) of its pieces read as unknown: a network that saw none unknown in
+/// training would meet the first one in service.
+pub(crate) fn with_unknowns(ids: &[u32], share: f32, rng: &mut ChaCha8Rng) -> Vec<u32> {
+    let read = |&id| {
+        if rng.random::<f32>() < share {
+            UNKNOWN
+        } else {
+            id
+        }
+    };
+    ids.iter().map(read).collect()
+}
 
 impl Vocabulary {
     /// The pieces of `texts`, each read up to its first `max_length` (≥ 1) pieces.

@@ -64,10 +64,9 @@ impl KnnParams {
         let tools = Dense::fit(training)?;
         let (mut rows, mut votes) = (Vec::new(), Vec::new());
         for same_text in group_texts(training.queries.iter().map(|query| query.text)) {
-            let right = same_text.iter().flat_map(|&row| {
-                let relevant = training.queries[row].relevant.iter();
-                relevant.map(|&(tool, _)| tool)
-            });
+            let right = same_text
+                .iter()
+                .flat_map(|&row| training.queries[row].right_tools());
             let right: BTreeSet<ToolId> = right.collect();
             if !right.is_empty() {
                 rows.push(same_text[0]);

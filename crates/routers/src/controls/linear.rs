@@ -69,7 +69,7 @@ impl LinearParams {
         let tools = Dense::fit(training)?;
         let examples = training.queries.iter().enumerate();
         let (rows, targets): (Vec<usize>, Vec<ToolId>) = examples
-            .flat_map(|(row, query)| query.relevant.iter().map(move |&(tool, _)| (row, tool)))
+            .flat_map(|(row, query)| query.right_tools().map(move |tool| (row, tool)))
             .unzip();
         let classes = Vec::from_iter(BTreeSet::from_iter(targets.iter().copied()));
         let (weights, biases) = if classes.len() < 2 {
@@ -80,6 +80,12 @@ impl LinearParams {
             )
         } else {
             let queries = training.query_embeddings.select(Axis(0), &rows);
+            training.progress.say(&format!(
+                "{} examples of {} classes, at most {} steps",
+                rows.len(),
+                classes.len(),
+                self.max_iterations
+            ));
             self.regress(queries, targets)?
         };
         Ok(Box::new(Linear {

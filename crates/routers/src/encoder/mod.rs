@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 use candle_core::{D, Device, Tensor};
 use candle_nn::ops::log_softmax;
 use oats_datasets::ToolId;
-use rand::{RngExt, seq::SliceRandom};
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,7 @@ use self::{network::Network, served::Encoder};
 use crate::{
     Error, Router, State, Training,
     learn::{Fit, Schedule, Weights},
-    vocabulary::{UNKNOWN, Vocabulary},
+    vocabulary::{Vocabulary, with_unknowns},
 };
 
 /// Hyper-parameters. The defaults were chosen on held-out training queries of MetaTool and of the
@@ -56,8 +56,8 @@ pub struct EncoderParams {
     /// to join them.
     pub sampled_tools: usize,
     /// The share of WordPieces that a step reads as unknown; 0 to below 1.
-    pub token_dropout: f32,
-    /// Passes over the training queries at most; 0 leaves the random weights.
+    pub unknown: f32,
+    /// Passes over the training queries at most; at least 1.
     pub epochs: usize,
     /// Queries per step; at least 1.
     pub batch_size: usize,
@@ -65,7 +65,7 @@ pub struct EncoderParams {
     pub learning_rate: f64,
     /// AdamW's decay, which keeps offsets small; at least 0.
     pub weight_decay: f64,
-    /// Epochs without a better validation before the fit stops.
+    /// How many epochs in a row without a better validation are borne; the next one ends the fit.
     pub patience: usize,
 }
 
@@ -78,7 +78,7 @@ impl Default for EncoderParams {
             max_length: 32,
             temperature: 0.2,
             sampled_tools: 128,
-            token_dropout: 0.3,
+            unknown: 0.3,
             epochs: 30,
             batch_size: 128,
             learning_rate: 4e-3,
@@ -88,6 +88,10 @@ impl Default for EncoderParams {
     }
 }
 
+const KIND: &str = "encoder";
+
+/// The share of the training queries that the fit is validated on, to about 1,000.
+const VALIDATION: f64 = 0.1;
 /// The gradient's length at most.
 const CLIP: f32 = 1.0;
 
@@ -98,13 +102,9 @@ impl EncoderParams {
     /// [`Error::Setting`], naming the field.
     pub fn check(&self) -> Result<(), Error> {
         let setting = |field, value: &dyn ToString, expected| {
-            Err(Error::setting("encoder", field, value, expected))
+            Err(Error::setting(KIND, field, value, expected))
         };
-        for (field, value) in [
-            ("heads", self.heads),
-            ("max_length", self.max_length),
-            ("batch_size", self.batch_size),
-        ] {
+        for (field, value) in [("heads", self.heads), ("max_length", self.max_length)] {
             if value == 0 {
                 return setting(field, &value, "at least 1");
             }
@@ -115,20 +115,21 @@ impl EncoderParams {
         if !(self.temperature.is_finite() && self.temperature > 0.0) {
             return setting("temperature", &self.temperature, "a number above 0");
         }
-        if !(0.0..1.0).contains(&self.token_dropout) {
-            return setting(
-                "token_dropout",
-                &self.token_dropout,
-                "at least 0 and below 1",
-            );
+        if !(0.0..1.0).contains(&self.unknown) {
+            return setting("unknown", &self.unknown, "at least 0 and below 1");
         }
-        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            return setting("learning_rate", &self.learning_rate, "a number above 0");
+        self.schedule().check(KIND)
+    }
+
+    fn schedule(&self) -> Schedule {
+        Schedule {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            learning_rate: self.learning_rate,
+            weight_decay: self.weight_decay,
+            patience: self.patience,
+            clip: CLIP,
         }
-        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
-            return setting("weight_decay", &self.weight_decay, "a number of at least 0");
-        }
-        Ok(())
     }
 
     /// Trains the network; reads no embeddings.
@@ -139,8 +140,7 @@ impl EncoderParams {
     pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         training.check_labels()?;
-        let most_validation = 1000.0 / training.queries.len().max(1) as f64;
-        let (mut rows, validation) = training.hold_out(most_validation.min(0.1), training.seed);
+        let (mut rows, validation) = training.fit_and_validation(VALIDATION);
         rows.retain(|&row| !training.queries[row].relevant.is_empty());
 
         let tools = training.tools.iter().map(|tool| tool.text.as_str());
@@ -154,26 +154,20 @@ impl EncoderParams {
                 .map(|query| vocabulary.ids(query.text))
                 .collect(),
             known: Vec::from_iter(BTreeSet::from_iter(
-                rows.iter().flat_map(|&row| right(training, row)),
+                rows.iter()
+                    .flat_map(|&row| training.queries[row].right_tools()),
             )),
         };
         let mut weights = Weights::new(training.seed);
         let network = Network::random(self, vocabulary.len(), texts.tools.len(), &mut weights)
-            .map_err(Error::tensor("encoder"))?;
+            .map_err(Error::tensor(KIND))?;
         let vocabulary = vocabulary.into();
 
         let fit = Fit {
-            router: "encoder",
+            router: KIND,
             training,
             rows,
-            schedule: Schedule {
-                epochs: self.epochs,
-                batch_size: self.batch_size,
-                learning_rate: self.learning_rate,
-                weight_decay: self.weight_decay,
-                patience: self.patience,
-                clip: CLIP,
-            },
+            schedule: self.schedule(),
         };
         let encoder = fit.run(
             &weights,
@@ -195,7 +189,8 @@ impl EncoderParams {
         // Texts of about the same length stand side by side, so that little is padded.
         let mut rows = rows.to_vec();
         rows.sort_by_key(|&row| texts.queries[row].len());
-        let mut tools = BTreeSet::from_iter(rows.iter().flat_map(|&row| right(training, row)));
+        let right = |&row: &usize| training.queries[row].right_tools();
+        let mut tools = BTreeSet::from_iter(rows.iter().flat_map(right));
         let more = self.sampled_tools.saturating_sub(tools.len());
         tools.extend(texts.known.clone().partial_shuffle(rng, more).0.iter());
         let mut tools = Vec::from_iter(tools);
@@ -203,7 +198,7 @@ impl EncoderParams {
 
         let mut shares = vec![0.0f32; rows.len() * tools.len()];
         for (shares, &row) in shares.chunks_mut(tools.len()).zip(&rows) {
-            let count = right(training, row).count() as f32;
+            let count = right(&row).count() as f32;
             for (share, &tool) in shares.iter_mut().zip(&tools) {
                 if training.queries[row].is_relevant(tool) {
                     *share = 1.0 / count;
@@ -212,27 +207,13 @@ impl EncoderParams {
         }
         let shares = Tensor::from_vec(shares, (rows.len(), tools.len()), &Device::Cpu)?;
 
-        let mut read = |ids: &Vec<u32>| self.drop_tokens(ids, rng);
+        let mut read = |ids: &Vec<u32>| with_unknowns(ids, self.unknown, rng);
         let asked: Vec<_> = rows.iter().map(|&row| read(&texts.queries[row])).collect();
         let described: Vec<_> = tools.iter().map(|&tool| read(&texts.tools[tool])).collect();
         let queries = network.encode(&asked)?;
         let tools = network.tools(&tools, &described)?;
         let logits = (queries.matmul(&tools.t()?)? / f64::from(self.temperature))?;
         (log_softmax(&logits, D::Minus1)? * shares)?.sum_all()? / -(rows.len() as f64)
-    }
-
-    /// Reads some pieces as unknown: a network that saw none unknown in training would meet the
-    /// first one in service.
-    fn drop_tokens(&self, ids: &[u32], rng: &mut ChaCha8Rng) -> Vec<u32> {
-        ids.iter()
-            .map(|&id| {
-                if rng.random::<f32>() < self.token_dropout {
-                    UNKNOWN
-                } else {
-                    id
-                }
-            })
-            .collect()
     }
 
     pub(crate) fn restore(state: &State) -> Result<Box<dyn Router>, Error> {
@@ -247,9 +228,4 @@ struct Texts {
     queries: Vec<Vec<u32>>,
     /// The tools that are right for some query that is learned from.
     known: Vec<ToolId>,
-}
-
-/// The tools that are right for a training query.
-fn right<'a>(training: &'a Training<'_>, row: usize) -> impl Iterator<Item = ToolId> + 'a {
-    training.queries[row].relevant.iter().map(|&(tool, _)| tool)
 }

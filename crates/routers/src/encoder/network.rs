@@ -5,7 +5,7 @@ use candle_nn::ops::softmax;
 use ndarray::IxDyn;
 use oats_datasets::ToolId;
 
-use super::EncoderParams;
+use super::{EncoderParams, KIND};
 use crate::{Error, State, learn::Weights};
 
 pub(super) struct Network {
@@ -77,7 +77,7 @@ impl Network {
                 )));
             }
             let values: Vec<f32> = array.into_iter().collect();
-            Tensor::from_vec(values, shape, &Device::Cpu).map_err(Error::tensor("encoder"))
+            Tensor::from_vec(values, shape, &Device::Cpu).map_err(Error::tensor(KIND))
         })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use ndarray::{Array2, ArrayD, IxDyn};
 
-use super::{EncoderParams, network::Network};
+use super::{EncoderParams, KIND, network::Network};
 use crate::{Error, Ranked, Request, Router, State, baselines::Dense, vocabulary::Vocabulary};
 
 pub(super) struct Encoder {
@@ -23,7 +23,7 @@ impl Encoder {
         network: &Network,
         tool_texts: &[Vec<u32>],
     ) -> Result<Self, Error> {
-        let tensor = Error::tensor("encoder");
+        let tensor = Error::tensor(KIND);
         let network = network.copy(params).map_err(&tensor)?;
         let ids: Vec<usize> = (0..tool_texts.len()).collect();
         let rows = network.tools(&ids, tool_texts);

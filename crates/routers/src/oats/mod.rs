@@ -19,36 +19,8 @@ pub use s3::S3Params;
 pub use tool_vectors::ToolVectors;
 
 use ndarray::Array1;
-use rand::{SeedableRng, seq::SliceRandom};
-use rand_chacha::ChaCha8Rng;
 
-use crate::{Error, Training};
-
-/// Queries that a fit is validated on at most, after every epoch; more tell hardly more.
-const VALIDATION_QUERIES: usize = 1000;
-
-/// Checks a share of the training queries that is held out.
-fn check_share(router: &'static str, share: f64) -> Result<(), Error> {
-    if share > 0.0 && share < 1.0 {
-        return Ok(());
-    }
-    Err(Error::setting(
-        router,
-        "validation",
-        &share,
-        "between 0 and 1, and neither",
-    ))
-}
-
-/// At most `count` of the rows, drawn by the seed, in rising order.
-fn draw(mut rows: Vec<usize>, count: usize, seed: u64) -> Vec<usize> {
-    if rows.len() > count {
-        rows.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        rows.truncate(count);
-        rows.sort_unstable();
-    }
-    rows
-}
+use crate::Training;
 
 /// Whether some training query has a tool that is known to be right.
 fn has_successes(training: &Training<'_>) -> bool {

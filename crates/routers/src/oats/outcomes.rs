@@ -25,7 +25,7 @@ pub enum Negatives {
 pub(super) fn successes(training: &Training<'_>) -> Vec<(usize, ToolId)> {
     let queries = training.queries.iter().enumerate();
     queries
-        .flat_map(|(query, asked)| asked.relevant.iter().map(move |&(tool, _)| (query, tool)))
+        .flat_map(|(query, asked)| asked.right_tools().map(move |tool| (query, tool)))
         .collect()
 }
 

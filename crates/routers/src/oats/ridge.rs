@@ -12,22 +12,19 @@
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    ToolVectors, VALIDATION_QUERIES, draw, has_successes, outcomes::successes, solve::solve,
-    unit_or,
-};
+use super::{ToolVectors, has_successes, outcomes::successes, solve::solve, unit_or};
 use crate::{
     Error, Router, State, Training,
     baselines::Dense,
     pipeline::{Adapt, Pipeline},
 };
 
-pub(super) const KIND: &str = "adapter-ridge";
+const KIND: &str = "adapter-ridge";
 
 /// What λ is chosen from where it is not set, on held-out queries: the first, nearest to the identity,
 /// if there are none.
 const LAMBDAS: [f64; 5] = [1000.0, 100.0, 10.0, 1.0, 0.1];
-/// The share of the training queries that λ is chosen by.
+/// The share of the training queries that λ is chosen by, to about 1,000.
 const VALIDATION: f64 = 0.2;
 
 /// Hyper-parameters of the linear adapter.
@@ -37,7 +34,7 @@ pub struct RidgeParams {
     /// The tool vectors that adapted queries are compared with.
     pub base: ToolVectors,
     /// λ, the pull towards the identity; above 0. Where it is not set, the best of 0.1, 1, 10, 100 and
-    /// 1,000 by NDCG@5 over a held-out fifth of the training queries (at most 1,000); the largest of
+    /// 1,000 by NDCG@5 over a held-out fifth of the training queries (at most about 1,000); the largest of
     /// equal ones.
     pub lambda: Option<f64>,
 }
@@ -77,8 +74,7 @@ impl RidgeParams {
     }
 
     fn choose_lambda(&self, training: &Training<'_>) -> Result<f64, Error> {
-        let (fit, validation) = training.hold_out(VALIDATION, training.seed);
-        let validation = draw(validation, VALIDATION_QUERIES, training.seed);
+        let (fit, validation) = training.fit_and_validation(VALIDATION);
         let part = training.part(&fit);
         let tools = self.base.fit(&part.view())?;
         let moments = Moments::of(&part.view(), &tools);
@@ -86,6 +82,10 @@ impl RidgeParams {
         for lambda in LAMBDAS {
             let router = Pipeline::adapted(moments.map(lambda)?, tools.clone());
             let score = training.ndcg(&router, &validation);
+            training.progress.say(&format!(
+                "λ {lambda}: validation {}",
+                score.map_or("none".to_owned(), |score| format!("{score:.4}"))
+            ));
             if score > best {
                 (best, chosen) = (score, lambda);
             }
@@ -128,7 +128,11 @@ impl Moments {
     fn map(&self, lambda: f64) -> Result<LinearMap, Error> {
         let mut regularised = self.queries.clone();
         regularised.diag_mut().mapv_inplace(|x| x + lambda);
-        let mut transposed = solve(&regularised, &self.residuals)?;
+        let mut transposed =
+            solve(&regularised, &self.residuals).map_err(|problem| Error::Solver {
+                router: KIND,
+                problem,
+            })?;
         transposed.diag_mut().mapv_inplace(|x| x + 1.0);
         Ok(LinearMap {
             transposed: transposed.mapv(|x| x as f32),

@@ -16,9 +16,11 @@
 //! A tool that is known to be right for the query is never in N. An in-batch tool of which nothing is
 //! known is taken as wrong, as it mostly is.
 //!
+//! It is minimised by AdamW with a weight decay of 0.01 and gradients of length 1 at most.
+//!
 //! # What it is validated on
 //! The share `validation` of the training queries is not learned from. After every epoch, NDCG@5 over
-//! them (at most 1,000) decides which weights are kept. Refined tool vectors are fitted without them
+//! them (at most about 1,000) decides which weights are kept. Refined tool vectors are fitted without them
 //! too; the router is served with vectors of all training queries.
 
 use std::collections::BTreeMap;
@@ -30,18 +32,20 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Negatives, ToolVectors, VALIDATION_QUERIES, check_share, draw, has_successes,
-    outcomes::failures, unit_or,
-};
+use super::{Negatives, ToolVectors, has_successes, outcomes::failures, unit_or};
 use crate::{
     Error, Router, State, Training,
     baselines::Dense,
-    learn::{Fit, Schedule, Weights},
+    learn::{Fit, Schedule, Weights, tensor},
     pipeline::{ADAPTER, Adapt, Pipeline},
+    training::check_share,
 };
 
 const KIND: &str = "oats-s3";
+/// AdamW's decoupled weight decay.
+const WEIGHT_DECAY: f64 = 0.01;
+/// The gradient's Euclidean length at most.
+const CLIP: f32 = 1.0;
 
 /// Hyper-parameters of Stage 3. But for the adapter's size the paper gives none; these were chosen on
 /// validation parts.
@@ -68,7 +72,7 @@ pub struct S3Params {
     pub batch_size: usize,
     /// Adam's step size; above 0.
     pub learning_rate: f64,
-    /// Epochs without a better validation before the fit stops.
+    /// How many epochs in a row without a better validation are borne; the next one ends the fit.
     pub patience: usize,
     /// The share of the training queries that the fit is validated on; between 0 and 1.
     pub validation: f64,
@@ -130,8 +134,7 @@ impl S3Params {
         if !has_successes(training) {
             return Ok(Box::new(self.base.fit(training)?));
         }
-        let (fit, validation) = training.hold_out(self.validation, training.seed);
-        let validation = draw(validation, VALIDATION_QUERIES, training.seed);
+        let (fit, validation) = training.fit_and_validation(self.validation);
         let part = training.part(&fit);
         let learning = part.view();
         let tools = self.base.fit(&learning)?;
@@ -178,9 +181,9 @@ impl S3Params {
             epochs: self.epochs,
             batch_size: self.batch_size,
             learning_rate: self.learning_rate,
-            weight_decay: 0.01,
+            weight_decay: WEIGHT_DECAY,
             patience: self.patience,
-            clip: 1.0,
+            clip: CLIP,
         }
     }
 
@@ -275,11 +278,6 @@ impl<'a> Batch<'a> {
         let positives = Tensor::from_slice(&self.positives, self.positives.len(), &Device::Cpu)?;
         candle_nn::loss::cross_entropy(&logits, &positives)
     }
-}
-
-fn tensor(matrix: Array2<f32>) -> candle_core::Result<Tensor> {
-    let shape = matrix.dim();
-    Tensor::from_vec(matrix.into_iter().collect(), shape, &Device::Cpu)
 }
 
 /// An adapter that learns. Weights are inputs × outputs.

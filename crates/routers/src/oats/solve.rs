@@ -7,41 +7,38 @@
 
 use ndarray::Array2;
 
-use super::ridge::KIND;
-use crate::Error;
-
 /// Solves by linfa-linalg, in Rust alone.
 ///
 /// # Errors
-/// [`Error::Solver`] if A is not positive definite or the shapes do not fit.
-pub fn pure_rust(a: &Array2<f64>, b: &Array2<f64>) -> Result<Array2<f64>, Error> {
+/// What is wrong, if A is not positive definite or the shapes do not fit.
+pub fn pure_rust(a: &Array2<f64>, b: &Array2<f64>) -> Result<Array2<f64>, String> {
     use linfa_linalg::cholesky::SolveCInplace;
 
     a.clone()
         .solvec_into(b.clone())
-        .map_err(|error| fault(error.to_string()))
+        .map_err(|error| error.to_string())
 }
 
 /// Solves by LAPACK's `potrf` and `potrs`.
 ///
 /// # Errors
-/// [`Error::Solver`] if A is not positive definite or the shapes do not fit.
+/// What is wrong, if A is not positive definite or the shapes do not fit.
 #[cfg(feature = "lapack")]
-pub fn lapack(a: &Array2<f64>, b: &Array2<f64>) -> Result<Array2<f64>, Error> {
+pub fn lapack(a: &Array2<f64>, b: &Array2<f64>) -> Result<Array2<f64>, String> {
     use ndarray_linalg::{FactorizeC, SolveC, UPLO};
 
     if a.nrows() != b.nrows() {
-        return Err(fault("A and B have different heights".to_owned()));
+        return Err("A and B have different heights".to_owned());
     }
     let factors = a
         .factorizec(UPLO::Lower)
-        .map_err(|error| fault(error.to_string()))?;
+        .map_err(|error| error.to_string())?;
     let mut solution = b.clone();
     for mut column in solution.columns_mut() {
         // It solves for vectors whose elements lie side by side.
         let solved = factors
             .solvec_into(column.to_owned())
-            .map_err(|error| fault(error.to_string()))?;
+            .map_err(|error| error.to_string())?;
         column.assign(&solved);
     }
     Ok(solution)
@@ -51,10 +48,3 @@ pub fn lapack(a: &Array2<f64>, b: &Array2<f64>) -> Result<Array2<f64>, Error> {
 pub(super) use lapack as solve;
 #[cfg(not(feature = "lapack"))]
 pub(super) use pure_rust as solve;
-
-fn fault(problem: String) -> Error {
-    Error::Solver {
-        router: KIND,
-        problem,
-    }
-}

@@ -13,8 +13,10 @@
 //! out: of single tensor operations the graph would be two orders of magnitude larger, and the
 //! gradient of each step's slice as large as the whole batch.
 
-use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use ndarray::{Array2, ArrayBase, ArrayView2, Axis, Data, Ix2, Slice, concatenate};
+
+use crate::learn::tensor;
 
 /// Sequences of different lengths without padding: all first steps, then all second steps, and so
 /// on. Longer sequences come first, so that those with a *t*-th step are always a prefix.
@@ -265,18 +267,12 @@ fn array(tensor: &Tensor) -> Result<Array2<f32>> {
     Array2::from_shape_vec(tensor.dims2()?, values).map_err(candle_core::Error::wrap)
 }
 
-fn tensor(array: Array2<f32>) -> Result<Tensor> {
-    let shape = array.dim();
-    let values = array.as_standard_layout().iter().copied().collect();
-    Tensor::from_vec::<_, f32>(values, shape, &Device::Cpu)
-}
-
 #[cfg(test)]
 mod tests {
     //! The backward pass has no public interface but the fits, which a slightly wrong gradient
     //! would not stop.
 
-    use candle_core::Var;
+    use candle_core::{Device, Var};
     use candle_nn::ops::sigmoid;
 
     use super::*;

@@ -57,9 +57,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Feedback, Router, State, Training, TrainingQuery,
     learn::{Epoch, Fit, Schedule, Weights},
+    training::check_share,
     vocabulary::Vocabulary,
 };
-use oats_datasets::Outcome;
 
 use network::Network;
 use served::Rnn;
@@ -94,10 +94,10 @@ pub struct RnnParams {
     /// Share of the WordPieces that is read as unknown while learning, so that texts with pieces
     /// that no training query has can be read; 0 to 1, without 1.
     pub unknown: f32,
-    /// Share of the training queries that is held out to tell when to stop (1,000 queries at most);
-    /// between 0 and 1, without both.
-    pub hold_out: f64,
-    /// Epochs without a better NDCG@5 on the held-out queries before the fit stops.
+    /// The share of the training queries that the fit is validated on (at most about 1,000);
+    /// between 0 and 1, and neither.
+    pub validation: f64,
+    /// How many epochs in a row without a better validation are borne; the next one ends the fit.
     pub patience: usize,
     /// τ of the `gumbel` head in the first epoch; above 0.
     pub temperature_from: f64,
@@ -158,7 +158,7 @@ impl Default for RnnParams {
             weight_decay: 0.01,
             dropout: 0.3,
             unknown: 0.3,
-            hold_out: 0.1,
+            validation: 0.1,
             patience: 3,
             temperature_from: 1.0,
             temperature_to: 0.5,
@@ -203,16 +203,10 @@ impl RnnParams {
                 return setting(field, &number, "a number above 0");
             }
         }
-        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
-            return setting("weight_decay", &self.weight_decay, "a number of at least 0");
-        }
-        if !(self.hold_out > 0.0 && self.hold_out < 1.0) {
-            return setting("hold_out", &self.hold_out, "between 0 and 1");
-        }
         if self.learn == Learn::Reinforce && self.head != Head::Softmax {
             return setting("learn", &"reinforce", "`labels` for this head");
         }
-        Ok(())
+        check_share(KIND, self.validation)
     }
 
     fn schedule(&self) -> Schedule {
@@ -235,13 +229,12 @@ impl RnnParams {
         self.check()?;
         training.check_labels()?;
         self.check_feedback(training)?;
-        let most = MOST_HELD_OUT / training.queries.len().max(1) as f64;
-        let (mut rows, validation) = training.hold_out(self.hold_out.min(most), training.seed);
+        let (mut rows, validation) = training.fit_and_validation(self.validation);
         rows.retain(|&row| {
             let query = &training.queries[row];
             match self.learn {
                 Learn::Labels => !query.relevant.is_empty(),
-                Learn::Reinforce => !outcomes(query).is_empty(),
+                Learn::Reinforce => !query.outcomes().is_empty(),
             }
         });
         let texts = rows.iter().map(|&row| training.queries[row].text);
@@ -289,16 +282,5 @@ impl RnnParams {
 
 const KIND: &str = "rnn";
 
-/// Early stopping needs no more, and every epoch ranks them all.
-const MOST_HELD_OUT: f64 = 1000.0;
-
 /// Gradients of recurrent networks are clipped by length (Pascanu, Mikolov and Bengio 2013).
 const LONGEST_GRADIENT: f32 = 1.0;
-
-/// What was logged of a query.
-fn outcomes<'a>(query: &'a TrainingQuery<'_>) -> &'a [Outcome] {
-    match &query.feedback {
-        Feedback::Complete => &[],
-        Feedback::Logged(outcomes) => outcomes,
-    }
-}

@@ -9,13 +9,12 @@ use rand_chacha::ChaCha8Rng;
 use crate::{
     Training,
     learn::{Epoch, Weights},
-    vocabulary::{UNKNOWN, Vocabulary},
+    vocabulary::{Vocabulary, with_unknowns},
 };
 
 use super::{
     Head, Learn, Pooling, RnnParams,
     lstm::{Columns, Lstm, Packed},
-    outcomes,
 };
 
 /// Names of the weights. Those of a [`Reader`] stand behind one of the first two.
@@ -114,10 +113,10 @@ impl<'a, 't> Network<'a, 't> {
         let mut rewards = Vec::new();
         for &row in rows {
             let query = &training.queries[row];
-            for &(tool, _) in query.relevant.iter() {
+            for tool in query.right_tools() {
                 frequencies[tool] += 1;
             }
-            rewards.extend(outcomes(query).iter().map(reward));
+            rewards.extend(query.outcomes().iter().map(reward));
         }
         let texts = training.queries.iter();
         let texts = texts.map(|query| vocabulary.ids(query.text)).collect();
@@ -144,7 +143,7 @@ impl<'a, 't> Network<'a, 't> {
     ) -> Result<Tensor> {
         let texts: Vec<Vec<u32>> = rows
             .iter()
-            .map(|&row| self.with_unknowns(&self.texts[row], rng))
+            .map(|&row| with_unknowns(&self.texts[row], self.params.unknown, rng))
             .collect();
         let lengths: Vec<usize> = texts.iter().map(Vec::len).collect();
         let packed = Packed::new(&lengths);
@@ -170,18 +169,6 @@ impl<'a, 't> Network<'a, 't> {
             (Learn::Labels, Head::Gumbel) => self.gumbel_loss(rows, &logits, rng, epoch),
             (Learn::Labels, _) => self.cross_entropy(rows, &log_softmax(&logits, D::Minus1)?),
         }
-    }
-
-    fn with_unknowns(&self, text: &[u32], rng: &mut ChaCha8Rng) -> Vec<u32> {
-        text.iter()
-            .map(|&id| {
-                if rng.random::<f32>() < self.params.unknown {
-                    UNKNOWN
-                } else {
-                    id
-                }
-            })
-            .collect()
     }
 
     fn dropout<'r>(&self, rng: &'r mut ChaCha8Rng) -> Dropout<'r> {
@@ -243,7 +230,7 @@ impl<'a, 't> Network<'a, 't> {
         let tools = logits.dim(1)?;
         let (mut chosen, mut propensities, mut advantages) = (vec![], vec![], vec![]);
         for (position, &row) in rows.iter().enumerate() {
-            for outcome in outcomes(&self.training.queries[row]) {
+            for outcome in self.training.queries[row].outcomes() {
                 chosen.push((position * tools + outcome.tool) as u32);
                 propensities.push(outcome.propensity);
                 advantages.push(reward(outcome) - self.mean_reward);
@@ -294,8 +281,7 @@ impl<'a, 't> Network<'a, 't> {
 
     /// A query's right tools, those that are right for more queries first.
     fn in_order(&self, row: usize) -> Vec<u32> {
-        let relevant = &self.training.queries[row].relevant;
-        let mut tools: Vec<ToolId> = relevant.iter().map(|&(tool, _)| tool).collect();
+        let mut tools: Vec<ToolId> = self.training.queries[row].right_tools().collect();
         tools.sort_by_key(|&tool| (usize::MAX - self.frequencies[tool], tool));
         tools.dedup();
         tools.into_iter().map(|tool| tool as u32).collect()

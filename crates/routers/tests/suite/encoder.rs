@@ -285,8 +285,8 @@ fn settings_are_checked() {
         ("max_length = 0", "max_length"),
         ("batch_size = 0", "batch_size"),
         ("temperature = 0.0", "temperature"),
-        ("token_dropout = 1.0", "token_dropout"),
-        ("token_dropout = nan", "token_dropout"),
+        ("unknown = 1.0", "unknown"),
+        ("unknown = nan", "unknown"),
         ("learning_rate = 0.0", "learning_rate"),
         ("weight_decay = -1.0", "weight_decay"),
     ] {

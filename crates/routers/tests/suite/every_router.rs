@@ -6,8 +6,8 @@ use ndarray::Axis;
 use oats_datasets::{Outcome, Query, ToolId};
 use oats_metrics::Metric;
 use oats_routers::{
-    Ranked, Request, Router, RouterSpec, State, Training, TrainingQuery, encoder::EncoderParams,
-    load, rnn::RnnParams,
+    Error, Ranked, Request, Router, RouterSpec, State, Training, TrainingQuery,
+    encoder::EncoderParams, load, rnn::RnnParams,
 };
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -228,6 +228,66 @@ fn labels_of_tools_that_do_not_exist_are_refused_by_those_who_learn() {
             Ok(_) => assert!(["random", "bm25"].contains(&kind), "{spec:?}"),
             Err(error) => assert!(error.to_string().contains("tool 15"), "{kind}: {error}"),
         }
+    }
+}
+
+/// Fits every router to data that only those may accept that do not read what is wrong with them.
+fn assert_refused(training: &Training<'_>, reads: impl Fn(&RouterSpec) -> bool, message: &str) {
+    for spec in every_router() {
+        match spec.fit(training) {
+            Ok(_) => assert!(!reads(&spec), "{spec:?}"),
+            Err(error) => assert!(
+                matches!(error, Error::Shape(_)) && error.to_string().contains(message),
+                "{spec:?}: {error}"
+            ),
+        }
+    }
+}
+
+fn learns(spec: &RouterSpec) -> bool {
+    !["random", "bm25"].contains(&spec.kind())
+}
+
+#[test]
+fn fewer_vectors_than_queries_are_refused() {
+    let problem = problem();
+    let some = problem.reordered(&[0, 1, 2]);
+    let training = Training {
+        query_embeddings: some.query_embeddings.view(),
+        ..problem.training()
+    };
+    assert_refused(&training, learns, "3 vectors");
+}
+
+#[test]
+fn vectors_that_do_not_lie_side_by_side_are_refused() {
+    let problem = problem();
+    let columns = problem
+        .query_embeddings
+        .t()
+        .as_standard_layout()
+        .into_owned();
+    let training = Training {
+        query_embeddings: columns.t(),
+        ..problem.training()
+    };
+    assert_eq!(training.query_embeddings, problem.query_embeddings);
+    assert_refused(&training, RouterSpec::reads_embeddings, "side by side");
+}
+
+#[test]
+fn propensities_that_are_no_probabilities_are_refused() {
+    let problem = problem();
+    for propensity in [0.0, -0.5, 1.5, f32::NAN, f32::INFINITY] {
+        let outcome = Outcome {
+            tool: 0,
+            success: true,
+            propensity,
+        };
+        let mut training = problem.training();
+        training.queries[3] = TrainingQuery::logged(&problem.queries[3], vec![outcome]);
+        let text = problem.queries[3].text.as_str();
+        assert_refused(&training, learns, text);
     }
 }
 

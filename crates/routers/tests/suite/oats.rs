@@ -225,7 +225,9 @@ fn a_fit_that_diverges_says_so_and_gives_the_last_good_state() {
         let error = stage.fit(&problem.training()).err().unwrap();
         let message = error.to_string();
         assert!(
-            message.starts_with(&format!("{kind}: the loss became NaN in epoch 2, batch 1")),
+            message.starts_with(&format!(
+                "{kind}: the loss is not finite any more in epoch 2, batch 1 (loss NaN)"
+            )),
             "{message}"
         );
         let Error::Diverged {

@@ -1,7 +1,7 @@
 //! The linear adapter against NumPy, and the solvers against each other.
 
 use ndarray::{Array2, Ix2};
-use oats_routers::{Error, oats::solve};
+use oats_routers::oats::solve;
 
 use crate::{
     common::{Problem, part, reference},
@@ -72,8 +72,7 @@ fn a_solution_solves() {
     let (a, b) = system(3);
     let x = solve::pure_rust(&a, &b).unwrap();
     assert!(largest_difference(&a.dot(&x), &b) < 1e-12);
-    let refused = solve::pure_rust(&(-&a), &b).unwrap_err();
-    assert!(matches!(refused, Error::Solver { .. }), "{refused}");
+    assert!(solve::pure_rust(&(-&a), &b).is_err());
 }
 
 #[cfg(feature = "lapack")]
@@ -83,9 +82,6 @@ fn both_solvers_agree() {
         let (a, b) = system(seed);
         let (ours, theirs) = (solve::pure_rust(&a, &b), solve::lapack(&a, &b));
         assert!(largest_difference(&ours.unwrap(), &theirs.unwrap()) < 1e-12);
-        assert!(matches!(
-            solve::lapack(&(-&a), &b),
-            Err(Error::Solver { .. })
-        ));
+        assert!(solve::lapack(&(-&a), &b).is_err());
     }
 }

@@ -301,7 +301,7 @@ fn values_out_of_range_are_refused_by_field() {
         ("weight_decay", &["-0.1", "inf", "nan"]),
         ("dropout", &["-0.1", "1.0", "nan"]),
         ("unknown", &["-0.1", "1.0", "nan"]),
-        ("hold_out", &["0.0", "1.0", "nan"]),
+        ("validation", &["0.0", "1.0", "nan"]),
         ("temperature_from", &["0.0", "inf", "nan"]),
         ("temperature_to", &["0.0", "inf", "nan"]),
         ("weight_limit", &["0.0", "inf", "nan"]),

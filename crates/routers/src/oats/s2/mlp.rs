@@ -8,13 +8,14 @@ use crate::{Error, State, learn::Weights};
 
 /// Inputs, hidden units, and one score.
 const SIZES: [usize; 4] = [Feature::ALL.len(), 64, 32, 1];
-/// 2,625.
+/// As the paper gives it.
 const PARAMETERS: usize = SIZES[0] * SIZES[1]
     + SIZES[1]
     + SIZES[1] * SIZES[2]
     + SIZES[2]
     + SIZES[2] * SIZES[3]
     + SIZES[3];
+const _: () = assert!(PARAMETERS == 2625);
 /// Names of each layer's weights (inputs × outputs) and biases.
 const LAYERS: [(&str, &str); 3] = [("w1", "b1"), ("w2", "b2"), ("w3", "b3")];
 
@@ -34,7 +35,6 @@ impl LearnedMlp {
                 weights.uniform(b, &sizes[1..], bound)?,
             ));
         }
-        debug_assert_eq!(weights.count(), PARAMETERS);
         Ok(Self { layers })
     }
 
