@@ -3,9 +3,11 @@
 use candle_core::{D, Device, Tensor};
 use candle_nn::ops::log_softmax;
 use ndarray::Array2;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::{Feature, features::Features, mlp::LearnedMlp};
+use super::{Feature, features::Features, left_out::FoldSuccesses, mlp::LearnedMlp};
 use crate::{Ranked, Router, Training, baselines::Dense};
 
 /// Heads of the same length, one after the other.
@@ -38,6 +40,7 @@ impl Examples {
         rows: &[usize],
         tools: &Dense,
         features: &Features,
+        successes: &FoldSuccesses<'_, '_, '_>,
     ) {
         let heads: Vec<Option<(Vec<f32>, Array2<f32>)>> = rows
             .par_iter()
@@ -49,7 +52,11 @@ impl Examples {
                     let right = head
                         .iter()
                         .map(|ranked| f32::from(u8::from(is_right(ranked))));
-                    (right.collect(), features.rows(&request, &head))
+                    let mut rng = ChaCha8Rng::seed_from_u64(training.seed);
+                    rng.set_stream(row as u64);
+                    let features = features
+                        .rows_with(&request, &head, |tool| successes.of(row, tool, &mut rng));
+                    (right.collect(), features)
                 })
             })
             .collect();
@@ -58,6 +65,20 @@ impl Examples {
             self.right.extend(right);
             self.features.extend(features);
         }
+    }
+
+    /// The features that are 0 in every example. Nothing is learned about them.
+    pub(super) fn unseen(&self) -> Vec<Feature> {
+        let inputs = Feature::ALL.len();
+        let seen = |input: usize| {
+            let mut values = self.features.iter().skip(input).step_by(inputs);
+            values.any(|&value| value != 0.0)
+        };
+        let features = Feature::ALL.into_iter().enumerate();
+        features
+            .filter(|&(input, _)| !seen(input))
+            .map(|(_, feature)| feature)
+            .collect()
     }
 
     /// The mean loss over some heads: −ln of the share that a softmax over the head's scores gives to

@@ -52,6 +52,14 @@ impl Feature {
     ];
 }
 
+/// What is known of the queries that a tool is right for: [`Feature::SuccessCentroid`] and
+/// [`Feature::SuccessCount`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Success {
+    pub cosine: f32,
+    pub count: f32,
+}
+
 /// Computes features.
 pub(super) struct Features {
     words: Arc<Bm25>,
@@ -114,6 +122,20 @@ impl Features {
     /// One row per tool of `head`, one column per feature.
     pub(super) fn rows(&self, request: &Request<'_>, head: &[Ranked]) -> Array2<f32> {
         let query = ArrayView1::from(request.embedding);
+        self.rows_with(request, head, |tool| Success {
+            cosine: query.dot(&self.success_centroids.row(tool)),
+            count: self.success_counts[tool],
+        })
+    }
+
+    /// The same, with what `success` says of a tool's Q⁺.
+    pub(super) fn rows_with(
+        &self,
+        request: &Request<'_>,
+        head: &[Ranked],
+        mut success: impl FnMut(ToolId) -> Success,
+    ) -> Array2<f32> {
+        let query = ArrayView1::from(request.embedding);
         let tools: Vec<ToolId> = head.iter().map(|ranked| ranked.tool).collect();
         let asked = Request {
             candidates: Some(&tools),
@@ -125,6 +147,7 @@ impl Features {
 
         let mut rows = Array2::zeros((head.len(), Feature::ALL.len()));
         for (place, (mut row, ranked)) in rows.rows_mut().into_iter().zip(head).enumerate() {
+            let success = success(ranked.tool);
             for (value, feature) in row.iter_mut().zip(Feature::ALL) {
                 if self.without.contains(&feature) {
                     continue;
@@ -137,9 +160,9 @@ impl Features {
                         .iter()
                         .find(|by_words| by_words.tool == ranked.tool && most_words > 0.0)
                         .map_or(0.0, |by_words| by_words.score / most_words),
-                    Feature::SuccessCentroid => query.dot(&self.success_centroids.row(ranked.tool)),
+                    Feature::SuccessCentroid => success.cosine,
                     Feature::FailureCentroid => query.dot(&self.failure_centroids.row(ranked.tool)),
-                    Feature::SuccessCount => self.success_counts[ranked.tool],
+                    Feature::SuccessCount => success.count,
                 };
             }
         }

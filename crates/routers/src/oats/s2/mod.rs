@@ -7,7 +7,11 @@
 //! # What a training example may know
 //! Features read outcomes, so a training query must not be described by its own. The training
 //! queries are cut into five folds; the head and the features of a query come from tool vectors and
-//! outcome statistics of the other four. Training examples are at most 4,000 queries, drawn by the
+//! outcome statistics of the other four, where each tool of the head that is not right for the query
+//! lacks a success, too, as the right ones do (`left_out.rs` says why). A feature that is 0 in all
+//! examples, as are those of successes where no tool has two, is 0 in service: nothing was learned
+//! about it. Refined tool vectors know that the right tool lacks a success; where outcomes are few,
+//! that shows in its similarity. Training examples are at most 4,000 queries, drawn by the
 //! seed. The share `validation` of the queries is in none of them: after every epoch, NDCG@5 over
 //! it (at most about 1,000 queries) decides which weights are kept. The router that is served has the
 //! statistics of all training queries.
@@ -22,6 +26,7 @@
 
 mod examples;
 mod features;
+mod left_out;
 mod mlp;
 
 use std::{num::NonZeroUsize, sync::Arc};
@@ -34,6 +39,7 @@ pub use self::features::Feature;
 use self::{
     examples::Examples,
     features::Features,
+    left_out::{FoldSuccesses, Successes},
     mlp::{LearnedMlp, Mlp},
 };
 use super::ToolVectors;
@@ -124,7 +130,8 @@ impl S2Params {
 
         let mut weights = Weights::new(training.seed);
         let network = LearnedMlp::new(&mut weights).map_err(Error::tensor(KIND))?;
-        let (tools, features) = self.describe(&learning.view(), &words)?;
+        let unseen = examples.unseen();
+        let (tools, features) = self.describe(&learning.view(), &words, &unseen)?;
         let features = Arc::new(features);
         let served = || {
             let mlp = Mlp::learned(&weights)?;
@@ -143,7 +150,7 @@ impl S2Params {
             |router| training.ndcg(router, &validation),
         )?;
 
-        let (tools, features) = self.describe(training, &words)?;
+        let (tools, features) = self.describe(training, &words, &unseen)?;
         let mlp = Mlp::restore(&learned.state().nested(RERANKER))?;
         Ok(Box::new(self.pipeline(tools, Arc::new(features), mlp)))
     }
@@ -174,10 +181,11 @@ impl S2Params {
         &self,
         training: &Training<'_>,
         words: &Arc<Bm25>,
+        without: &[Feature],
     ) -> Result<(Dense, Features), Error> {
         let tools = self.base.fit(training)?;
-        let without = self.without.clone();
-        let features = Features::of(training, &tools, self.top_k, words.clone(), without);
+        let words = words.clone();
+        let features = Features::of(training, &tools, self.top_k, words, without.to_vec());
         Ok((tools, features))
     }
 
@@ -194,6 +202,7 @@ impl S2Params {
     fn examples(&self, training: &Training<'_>, words: &Arc<Bm25>) -> Result<Examples, Error> {
         let fold_of = training.folds(FOLDS, training.seed);
         let drawn = draw(training.queries.len(), TRAINING_QUERIES, training.seed);
+        let successes = Successes::new(training, &fold_of);
         let mut examples = Examples::new(self.top_k.min(training.tools.len()));
         for fold in 0..FOLDS.get() {
             let others: Vec<usize> = (0..fold_of.len())
@@ -204,8 +213,10 @@ impl S2Params {
                 .copied()
                 .filter(|&row| fold_of[row] == fold)
                 .collect();
-            let (tools, features) = self.describe(&training.part(&others).view(), words)?;
-            examples.add(training, &rows, &tools, &features);
+            let (tools, features) =
+                self.describe(&training.part(&others).view(), words, &self.without)?;
+            let successes = FoldSuccesses::new(&successes, fold);
+            examples.add(training, &rows, &tools, &features, &successes);
             training.progress.say(&format!(
                 "fold {} of {FOLDS}: {} examples so far",
                 fold + 1,
