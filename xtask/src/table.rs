@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use oats_harness::{Experiment, rows::MetricRow};
+use oats_harness::{
+    Experiment,
+    rows::{MetricRow, Row, means_over_most_seeds},
+};
 
 const WIDTH: usize = 100;
 const READABLE: usize = 30;
@@ -114,12 +117,10 @@ pub(crate) fn summary(experiment: &Experiment, rows: &[MetricRow]) -> String {
     let Some(metric) = experiment.metrics.first().map(ToString::to_string) else {
         return String::new();
     };
-    let rows: Vec<&MetricRow> = rows
+    let shown = rows
         .iter()
-        .filter(|row| {
-            row.metric == metric && row.subset == "all" && row.seed.starts_with("mean-of-")
-        })
-        .collect();
+        .filter(|row| row.metric == metric && row.subset == "all");
+    let rows = means_over_most_seeds(shown);
     let datasets: BTreeSet<&str> = rows.iter().map(|row| row.dataset.as_str()).collect();
     datasets
         .into_iter()
@@ -159,7 +160,7 @@ fn of_dataset(experiment: &Experiment, rows: &[&MetricRow]) -> Table {
         other => other,
     });
     table.heading(labels.iter().copied().chain(pools));
-    let most = rows.iter().map(|row| seeds(row)).max();
+    let most = rows.iter().map(|row| row.seeds()).max().flatten();
     for router in &experiment.routers {
         for embedder in &embedders {
             for outcomes in &outcomes {
@@ -178,9 +179,11 @@ fn of_dataset(experiment: &Experiment, rows: &[&MetricRow]) -> Table {
                 let Some(any) = found.iter().copied().flatten().next() else {
                     continue;
                 };
-                let label = match seeds(any) {
-                    1 if most > Some(1) => format!("{} (1 seed)", router.label),
-                    fewer if Some(fewer) < most => format!("{} ({fewer} seeds)", router.label),
+                let label = match any.seeds() {
+                    Some(1) if most > Some(1) => format!("{} (1 seed)", router.label),
+                    Some(fewer) if Some(fewer) < most => {
+                        format!("{} ({fewer} seeds)", router.label)
+                    }
                     _ => router.label.clone(),
                 };
                 let mut cells = vec![label, (*embedder).to_owned()];
@@ -208,10 +211,4 @@ fn outcomes(experiment: &Experiment, rows: &[&MetricRow]) -> Vec<String> {
         }
     }
     outcomes
-}
-
-/// N of `mean-of-N`.
-fn seeds(row: &MetricRow) -> usize {
-    let number = row.seed.strip_prefix("mean-of-");
-    number.and_then(|n| n.parse().ok()).unwrap_or(0)
 }

@@ -45,7 +45,7 @@ impl Evaluation<'_> {
         let draws = self.draws(inputs, &runs, outcomes, splits);
         let protocol = match outcomes {
             Outcomes::All => format!("{}: {kind} split", self.benchmark.name()),
-            logged => format!("{}: {kind} split, {logged}", self.benchmark.name()),
+            other => format!("{}: {kind} split, {other}", self.benchmark.name()),
         };
         let mut cells = Vec::new();
         for run in &runs {

@@ -2,9 +2,11 @@
 //! and what several experiments need is computed once.
 
 use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use ndarray::Array3;
@@ -21,10 +23,13 @@ use crate::{Error, cell::Scores, write::write_whole};
 pub(crate) struct Journal {
     folder: PathBuf,
     program: &'static str,
+    used: Mutex<BTreeSet<PathBuf>>,
 }
 
 /// In the folder that experiments are run into, beside their own; no experiment may be called that.
 pub(crate) const FOLDER: &str = "cells";
+
+const EXTENSION: &str = "cell";
 
 impl Journal {
     /// The journal of all experiments that are run into `out`.
@@ -32,6 +37,7 @@ impl Journal {
         Ok(Self {
             folder: out.join(FOLDER),
             program: this_program()?,
+            used: Mutex::default(),
         })
     }
 
@@ -52,7 +58,9 @@ impl Journal {
             .iter()
             .map(|&bytes| f64::from_le_bytes(bytes))
             .collect();
-        Array3::from_shape_vec(shape, values).ok()
+        let scores = Array3::from_shape_vec(shape, values).ok()?;
+        self.mark_used(key);
+        Some(scores)
     }
 
     pub(crate) fn store(&self, key: &str, scores: &Scores) -> Result<(), Error> {
@@ -63,26 +71,52 @@ impl Journal {
         write_whole(&self.file(key), |out| {
             out.write_all(&content)?;
             out.write_all(&Sha256::digest(&content))
-        })
+        })?;
+        self.mark_used(key);
+        Ok(())
+    }
+
+    /// The files of the cells that were stored or found.
+    pub(crate) fn into_used(self) -> BTreeSet<PathBuf> {
+        self.used
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn mark_used(&self, key: &str) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.insert(self.file(key));
     }
 
     fn file(&self, key: &str) -> PathBuf {
-        self.folder.join(format!("{key}.cell"))
+        self.folder.join(key).with_extension(EXTENSION)
     }
 }
 
-/// Forgets the finished cells of the experiments that were run into `out`: to be called when all of
-/// them are done.
-///
-/// # Errors
-/// [`Error::Io`].
-pub fn forget_cells(out: &Path) -> Result<(), Error> {
-    let folder = out.join(FOLDER);
-    match fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("remove", folder)(error))
+/// Removes the files of cells, and their folder when no others are left in it.
+pub(crate) fn remove(cells: &BTreeSet<PathBuf>) -> Result<(), Error> {
+    for cell in cells {
+        unless_gone(fs::remove_file(cell)).map_err(Error::io("remove", cell))?;
+    }
+    let folders: BTreeSet<&Path> = cells.iter().filter_map(|cell| cell.parent()).collect();
+    for folder in folders {
+        let Ok(entries) = fs::read_dir(folder) else {
+            continue;
+        };
+        // What else there is was half written when a run was killed.
+        let is_cell = |path: PathBuf| path.extension() == Some(OsStr::new(EXTENSION));
+        if !entries.flatten().any(|entry| is_cell(entry.path())) {
+            unless_gone(fs::remove_dir_all(folder)).map_err(Error::io("remove", folder))?;
         }
-        _ => Ok(()),
+    }
+    Ok(())
+}
+
+/// Another experiment that has the same cell may have removed it.
+fn unless_gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 

@@ -24,15 +24,15 @@
 //!
 //! A *cell* is one router fitted on one split (dataset, kind, seed) with one embedder and one kind of
 //! outcomes; it scores both pools. [`run`] computes an experiment's cells, several at a time, keeps
-//! each until [`forget_cells`], and turns them into rows.
+//! each until [`RunSummary::forget_cells`], and turns them into rows.
 //!
 //! | module | what |
 //! | --- | --- |
 //! | [`Experiment`], [`Grid`], [`Pool`], [`Quick`], [`RouterEntry`] | `experiment/`: the TOML format |
 //! | [`Outcomes`], [`Drawn`] | `outcomes.rs`: what routers learn from: labels or a log |
 //! | [`Resources`] | `resources.rs`: benchmarks and embedders, each loaded once; vectors |
-//! | [`run`], [`RunOptions`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
-//! | [`forget_cells`] | `journal.rs`: finished cells on disk |
+//! | [`run`], [`RunOptions`], [`RunSummary`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
+//! | [`RunSummary::forget_cells`] | `journal.rs`: finished cells on disk |
 //! | [`rows`], [`Manifest`] | the result files |
 //! | [`Verdict`], [`bless`] | committed results: compared, updated |
 //! | [`report()`], [`Section`] | `report/`: an experiment's answer in words and tables |
@@ -62,7 +62,6 @@ mod write;
 pub use bless::bless;
 pub use error::Error;
 pub use experiment::{Experiment, Grid, Pool, Quick, RouterEntry};
-pub use journal::forget_cells;
 pub use manifest::{DatasetEntry, Manifest};
 pub use observer::Observer;
 pub use outcomes::{Drawn, Outcomes};

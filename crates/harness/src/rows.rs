@@ -24,6 +24,11 @@ pub trait Row: Serialize + DeserializeOwned + Clone {
         let position = Self::COLUMNS.iter().position(|&name| name == column)?;
         self.key().get(position).copied()
     }
+
+    /// How many seeds it is a mean over, N of `mean-of-N`; `None` for a single seed's row.
+    fn seeds(&self) -> Option<usize> {
+        self.label("seed")?.strip_prefix("mean-of-")?.parse().ok()
+    }
 }
 
 /// A row of `metrics.csv`: a metric's mean over test queries, with its 95 % bootstrap interval.
@@ -320,6 +325,25 @@ pub fn write_rows<R: Row>(path: &Path, rows: &[R]) -> Result<(), Error> {
         }
         writer.flush()
     })
+}
+
+/// Of the rows that differ in the seed alone, the mean over the most seeds; sorted by key. A single
+/// seed's rows are left out.
+pub fn means_over_most_seeds<'r, R: Row>(rows: impl IntoIterator<Item = &'r R>) -> Vec<&'r R> {
+    let seed = R::COLUMNS.iter().position(|&column| column == "seed");
+    let mut most: BTreeMap<Vec<&str>, &R> = BTreeMap::new();
+    for row in rows {
+        if row.seeds().is_none() {
+            continue;
+        }
+        let mut labels = row.key();
+        seed.map(|seed| labels.remove(seed));
+        let kept = most.entry(labels).or_insert(row);
+        if row.seeds() > kept.seeds() {
+            *kept = row;
+        }
+    }
+    most.into_values().collect()
 }
 
 /// `new` rows replace those of `old` with the same key; the others stay.

@@ -1,6 +1,10 @@
 //! Runs an experiment: what can be had is evaluated, benchmark by benchmark, then all is written.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use oats_datasets::{Benchmark, Dataset};
 use oats_embedders::Embedder;
@@ -9,7 +13,7 @@ use crate::{
     EmbedderKind, Error, Experiment, Grid, Observer, Pool, Resources, Skip,
     aggregate::{SEEN, UNSEEN},
     evaluation::Evaluation,
-    journal::Journal,
+    journal::{self, Journal},
     keepsakes::Keepsakes,
     manifest::Manifest,
     rows::{MetricRow, NO_EMBEDDER, Row, TestRow, write_rows},
@@ -45,13 +49,27 @@ pub struct RunSummary {
     pub manifest: Manifest,
     /// What was left out.
     pub skipped: Vec<Skip>,
+    /// The files of its finished cells.
+    cells: BTreeSet<PathBuf>,
+}
+
+impl RunSummary {
+    /// Removes the finished cells that the run computed or took over, and no others: to be called
+    /// when nothing that may need them again is still to be done. What another run into the same
+    /// folder left when it was interrupted stays.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn forget_cells(&self) -> Result<(), Error> {
+        journal::remove(&self.cells)
+    }
 }
 
 /// Runs every cell that can be run and writes the experiment's folder.
 ///
 /// What cannot be had (a data set, a model) is reported to the observer and skipped. Finished cells
 /// are kept in `cells` in the folder `out`, for later runs of this and of other experiments with the
-/// same program, data and settings, until [`forget_cells`](crate::forget_cells). Cells are computed
+/// same program, data and settings, until [`RunSummary::forget_cells`]. Cells are computed
 /// on all threads of the current rayon pool. Result files are written when all are done, and are
 /// bit-identical for any number of threads (the manifest tells of time and machine, and is not).
 ///
@@ -116,6 +134,7 @@ pub fn run(
         tests,
         manifest,
         skipped: plan.skipped,
+        cells: journal.into_used(),
     })
 }
 

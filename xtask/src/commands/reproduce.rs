@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use oats_harness::{
-    Experiment, Manifest, RunSummary, Skip, Verdict, bless, forget_cells,
+    Experiment, Manifest, RunSummary, Skip, Verdict, bless,
     rows::{MetricRow, TestRow, read_rows},
 };
 
@@ -94,10 +94,9 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             skipped,
         );
         if !summary.metrics.is_empty() {
-            ran.push(experiment);
+            ran.push((experiment, summary));
         }
     }
-    forget_cells(&out)?;
     writeln!(stdout, "{closing}")?;
     ensure!(
         !ran.is_empty(),
@@ -105,14 +104,17 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     );
 
     if args.bless {
-        for experiment in ran {
+        for (experiment, _) in &ran {
             take_over(experiment, &out, &results)?;
         }
         readme::splice(&readme, &results)?;
         writeln!(stdout, "Blessed: results/ and README.md hold what was run.")?;
-        return Ok(Ending::Fine);
     }
-    Ok(if closing.confirms() {
+    // Only now: experiments share cells, and whatever fails above is to be resumed.
+    for (_, summary) in &ran {
+        summary.forget_cells()?;
+    }
+    Ok(if args.bless || closing.confirms() {
         Ending::Fine
     } else {
         Ending::Contradicted

@@ -7,12 +7,12 @@ use std::{
 
 use anyhow::{Result, anyhow, ensure};
 use oats_datasets::Dataset;
-use oats_harness::{EmbedderKind, Embeddings};
+use oats_harness::{EmbedderKind, Embeddings, Observer};
 use oats_routers::{Progress, Request, RouterSpec, Training};
 
 use crate::{
     Ending,
-    options::{Places, dataset},
+    options::{Places, dataset, dataset_names},
     progress::Terminal,
     table::{
         Column::{Number, Text},
@@ -31,11 +31,11 @@ use crate::{
 pub(crate) struct Args {
     /// What a user would write.
     text: String,
-    /// Whose tools: builtin, metatool, toole, toolbench, beir:DIR.
-    #[arg(long, value_name = "NAME", default_value = "builtin", value_parser = dataset)]
+    #[arg(long, value_name = "NAME", default_value = "builtin", value_parser = dataset,
+          help = format!("Whose tools: {}", dataset_names()))]
     dataset: Dataset,
-    /// random, bm25, dense or oats-s1.
-    #[arg(long, value_name = "KIND", default_value = "oats-s1", value_parser = router)]
+    #[arg(long, value_name = "KIND", default_value = "oats-s1", value_parser = router,
+          help = format!("What ranks them, with its default settings: {}", kinds()))]
     router: RouterSpec,
     /// minilm or static.
     #[arg(long, value_name = "NAME", default_value = "static", value_parser = embedder)]
@@ -53,6 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         "the text is empty; write what a user would ask for"
     );
     let resources = args.places.resources()?;
+    let terminal = Terminal::default();
     let benchmark = resources
         .benchmark(&args.dataset)?
         .map_err(|reason| anyhow!(reason))?;
@@ -62,18 +63,22 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         let embedder = resources
             .embedder(args.embedder)?
             .map_err(|reason| anyhow!(reason))?;
-        known = resources.embed(embedder.as_ref(), &benchmark, &Terminal::default())?;
+        known = resources.embed(embedder.as_ref(), &benchmark, &terminal)?;
         asked.extend(embedder.embed(&[&args.text])?);
     }
+    let tell = |line: &str| terminal.detail(line);
     let training = Training {
         tools: benchmark.tools(),
         tool_embeddings: known.tools.view(),
         queries: benchmark.queries().iter().map(Into::into).collect(),
         query_embeddings: known.queries.view(),
         seed: 0,
-        progress: Progress::silent(),
+        progress: Progress::to(&tell),
     };
-    let router = args.router.fit(&training)?;
+    terminal.begin(&format!("{} learns", args.router.kind()), 1);
+    let fitted = args.router.fit(&training);
+    terminal.end();
+    let router = fitted?;
     let request = Request {
         text: &args.text,
         embedding: &asked,
@@ -93,6 +98,12 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     }
     write!(io::stdout(), "{table}")?;
     Ok(Ending::Fine)
+}
+
+fn kinds() -> String {
+    let all = RouterSpec::all();
+    let kinds: Vec<&str> = all.iter().map(RouterSpec::kind).collect();
+    kinds.join(", ")
 }
 
 fn router(kind: &str) -> Result<RouterSpec, String> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use oats_harness::{Experiment, forget_cells};
+use oats_harness::Experiment;
 
 use crate::{
     Ending,
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         );
         report::write(experiment, &summary.folder)?;
         writeln!(stdout, "Results are in {}", summary.folder.display())?;
+        summary.forget_cells()?;
     }
-    forget_cells(&out)?;
     Ok(Ending::Fine)
 }

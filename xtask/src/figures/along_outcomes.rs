@@ -1,16 +1,16 @@
 //! The metric against how many or how reliable the outcomes are: a line for each router, a panel for
-//! each dataset, kind of outcomes, and pool.
+//! each dataset, split, kind of outcomes, embedder, and pool.
 
 use anyhow::Result;
 use oats_harness::rows::MetricRow;
 use plotters::prelude::*;
 
 use super::{
-    Shown,
+    DATASETS, POOLS, Shown, embedders, is_with, ordered,
     style::{self, Canvas},
 };
 
-const PANEL: (u32, u32) = (560, 440);
+const PANEL: (u32, u32) = (560, 460);
 const TOP: u32 = 96;
 const LEAST_WIDTH: u32 = 780;
 /// Room on the right of a panel for its lines' names.
@@ -18,71 +18,100 @@ const LABELS: u32 = 158;
 /// Least distance between two of these names.
 const LABEL_HEIGHT: i32 = 15;
 
-pub(super) fn draw(shown: &Shown<'_>, experiment: &str) -> Result<Option<String>> {
-    let mut panels: Vec<Panel<'_>> = Vec::new();
-    for row in &shown.rows {
-        let Some((kind, _)) = amount(row) else {
-            continue;
-        };
-        let same = |panel: &&mut Panel<'_>| {
-            (panel.dataset, panel.kind, panel.pool)
-                == (row.dataset.as_str(), kind, row.pool.as_str())
-        };
-        match panels.iter_mut().find(same) {
-            Some(panel) => panel.rows.push(row),
-            None => panels.push(Panel {
-                dataset: &row.dataset,
-                kind,
-                pool: &row.pool,
-                rows: vec![row],
-            }),
-        }
-    }
-    if panels.is_empty() {
+pub(super) fn draw(shown: &Shown<'_>, title: &str) -> Result<Option<String>> {
+    let rows: Vec<&MetricRow> = shown.rows.iter().copied().filter(has_amount).collect();
+    if rows.is_empty() {
         return Ok(None);
     }
-    let columns = panels
-        .iter()
-        .map(|panel| panel.pool)
-        .fold(Vec::new(), |mut pools: Vec<&str>, pool| {
-            if !pools.contains(&pool) {
-                pools.push(pool);
-            }
-            pools
-        })
-        .len();
-    let lines = panels.len().div_ceil(columns);
+    let pools = ordered(rows.iter().map(|row| row.pool.as_str()), &POOLS);
+    let lines = lines(&rows);
     let size = (
-        (PANEL.0 * columns as u32).max(LEAST_WIDTH),
-        TOP + PANEL.1 * lines as u32,
+        (PANEL.0 * pools.len() as u32).max(LEAST_WIDTH),
+        TOP + PANEL.1 * lines.len() as u32,
     );
     let svg = style::svg(size, |canvas| {
-        let below = [
-            format!(
-                "Mean over {}; bands: 95 % bootstrap intervals over distinct test queries.",
-                shown.seeds()
-            ),
-            "Query split: no test query stands in training.".to_owned(),
-        ];
-        style::heading(canvas, title(experiment), &below)?;
-        for (index, panel) in panels.iter().enumerate() {
-            let (line, column) = ((index / columns) as u32, (index % columns) as u32);
-            let place = (PANEL.0 * column, TOP + PANEL.1 * line);
-            let area = canvas.clone().shrink(place, PANEL);
-            panel.draw(&area, shown)?;
+        let splits = ordered(rows.iter().map(|row| row.split.as_str()), &[]);
+        let below = match splits[..] {
+            ["query"] => "Query split: no test query stands in training.".to_owned(),
+            _ => format!("Split: {}.", splits.join(", ")),
+        };
+        style::heading(canvas, title, &[shown.caption("bands"), below])?;
+        for (down, line) in (0..).zip(&lines) {
+            for (across, pool) in (0..).zip(&pools) {
+                let panel = Panel {
+                    kind: line.kind,
+                    title: line.title(pool),
+                    rows: line.rows(&rows, pool),
+                };
+                if panel.rows.is_empty() {
+                    continue;
+                }
+                let place = (PANEL.0 * across, TOP + PANEL.1 * down);
+                panel.draw(&canvas.clone().shrink(place, PANEL), shown)?;
+            }
         }
         Ok(())
     })?;
     Ok(Some(svg))
 }
 
-fn title(experiment: &str) -> &str {
-    match experiment {
-        "density" => "How many outcomes does a router need?",
-        "noise" => "How much noise does a router bear?",
-        "bandit" => "Learning from the outcomes of chosen tools only",
-        other => other,
+/// What the panels side by side have in common; they differ in the pool.
+struct Line<'a> {
+    dataset: &'a str,
+    split: &'a str,
+    kind: &'a str,
+    embedder: &'a str,
+}
+
+fn lines<'a>(rows: &[&'a MetricRow]) -> Vec<Line<'a>> {
+    let mut lines = Vec::new();
+    for dataset in ordered(rows.iter().map(|row| row.dataset.as_str()), &DATASETS) {
+        let own = || rows.iter().copied().filter(|row| row.dataset == dataset);
+        let kinds = own().filter_map(|row| amount(row).map(|(kind, _)| kind));
+        for kind in ordered(kinds, &[]) {
+            for split in ordered(own().map(|row| row.split.as_str()), &[]) {
+                for embedder in embedders(own()) {
+                    lines.push(Line {
+                        dataset,
+                        split,
+                        kind,
+                        embedder,
+                    });
+                }
+            }
+        }
     }
+    lines.retain(|line| rows.iter().any(|row| line.holds(row)));
+    lines
+}
+
+impl Line<'_> {
+    fn holds(&self, row: &MetricRow) -> bool {
+        row.dataset == self.dataset
+            && row.split == self.split
+            && amount(row).is_some_and(|(kind, _)| kind == self.kind)
+            && is_with(row, self.embedder)
+    }
+
+    fn rows<'a>(&self, rows: &[&'a MetricRow], pool: &str) -> Vec<&'a MetricRow> {
+        let own = rows.iter().copied();
+        own.filter(|row| row.pool == pool && self.holds(row))
+            .collect()
+    }
+
+    fn title(&self, pool: &str) -> String {
+        let Self {
+            dataset,
+            split,
+            embedder,
+            ..
+        } = self;
+        format!("{dataset}, {split} split, {pool} ({embedder})")
+    }
+}
+
+fn has_amount(row: &&MetricRow) -> bool {
+    amount(row).is_some()
 }
 
 /// `("per-tool", "10")` of `per-tool-10`.
@@ -91,9 +120,8 @@ fn amount(row: &MetricRow) -> Option<(&str, &str)> {
 }
 
 struct Panel<'a> {
-    dataset: &'a str,
     kind: &'a str,
-    pool: &'a str,
+    title: String,
     rows: Vec<&'a MetricRow>,
 }
 
@@ -119,6 +147,7 @@ impl Panel<'_> {
         let last = amounts.len().saturating_sub(1).max(1) as f64;
         let mut chart = ChartBuilder::on(area)
             .margin(12)
+            .caption(&self.title, style::text(15, style::INK))
             .margin_right(LABELS)
             .x_label_area_size(44)
             .y_label_area_size(58)
@@ -131,12 +160,7 @@ impl Panel<'_> {
                 known.map_or(String::new(), |label| (*label).to_owned())
             })
             .y_label_formatter(&|y| format!("{y:.2}"))
-            .x_desc(format!(
-                "{}: {}, {}",
-                unit(self.kind),
-                self.dataset,
-                self.pool
-            ))
+            .x_desc(unit(self.kind))
             .y_desc(shown.metric_title())
             .draw()?;
         let mut ends: Vec<(i32, &str)> = Vec::new();

@@ -9,7 +9,7 @@ use plotters::{
 };
 
 use super::{
-    DATASETS, POOLS, Shown, ordered,
+    DATASETS, POOLS, Shown, embedders, is_with, ordered,
     style::{self, Canvas},
 };
 
@@ -23,18 +23,19 @@ const LEAST_WIDTH: u32 = 780;
 const ROW: u32 = 36;
 const PANEL_MARGIN: u32 = 62;
 
-pub(super) fn draw(shown: &Shown<'_>) -> Result<Option<String>> {
+pub(super) fn draw(shown: &Shown<'_>, title: &str) -> Result<Option<String>> {
     let rows = &shown.rows;
     if rows.is_empty() {
         return Ok(None);
     }
     let mut columns: Vec<(&str, &str)> = Vec::new();
     for dataset in ordered(rows.iter().map(|row| row.dataset.as_str()), &DATASETS) {
-        let own = rows.iter().filter(|row| row.dataset == dataset);
-        let embedders = own.map(|row| row.embedder.as_str());
-        for embedder in ordered(embedders.filter(|name| *name != "none"), &[]) {
-            columns.push((dataset, embedder));
-        }
+        let own = rows.iter().copied().filter(|row| row.dataset == dataset);
+        columns.extend(
+            embedders(own)
+                .into_iter()
+                .map(|embedder| (dataset, embedder)),
+        );
     }
     let pools = ordered(rows.iter().map(|row| row.pool.as_str()), &POOLS);
     let mut routers = ordered(rows.iter().map(|r| r.router.as_str()), &shown.routers);
@@ -46,11 +47,8 @@ pub(super) fn draw(shown: &Shown<'_>) -> Result<Option<String>> {
         TOP + (panel_height + PANEL_MARGIN) * pools.len() as u32,
     );
     let svg = style::svg(size, |canvas| {
-        let intervals = format!(
-            "Mean over {}; bars: 95 % bootstrap intervals over distinct test queries. No mark: not run.",
-            shown.seeds()
-        );
-        style::heading(canvas, "NDCG@5 by router", &[intervals])?;
+        let caption = format!("{} No mark: not run.", shown.caption("bars"));
+        style::heading(canvas, title, &[caption])?;
         legend(canvas)?;
         for (line, pool) in pools.iter().enumerate() {
             let top = TOP + (panel_height + PANEL_MARGIN) * line as u32;
@@ -70,7 +68,7 @@ pub(super) fn draw(shown: &Shown<'_>) -> Result<Option<String>> {
                 let panel_rows: Vec<&&MetricRow> = rows
                     .iter()
                     .filter(|row| row.dataset == *dataset && row.pool == *pool)
-                    .filter(|row| [*embedder, "none"].contains(&row.embedder.as_str()))
+                    .filter(|row| is_with(row, embedder))
                     .collect();
                 let title = format!("{dataset}, {pool} ({embedder})");
                 draw_panel(&panel, &title, &routers, &panel_rows)?;

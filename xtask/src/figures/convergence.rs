@@ -15,7 +15,7 @@ const LEAST_WIDTH: u32 = 720;
 /// Room on the right of a panel for its lines' names.
 const LABELS: u32 = 90;
 
-pub(super) fn draw(shown: &Shown<'_>) -> Result<Option<String>> {
+pub(super) fn draw(shown: &Shown<'_>, title: &str) -> Result<Option<String>> {
     let rows: Vec<(usize, &MetricRow)> = shown
         .rows
         .iter()
@@ -38,14 +38,11 @@ pub(super) fn draw(shown: &Shown<'_>) -> Result<Option<String>> {
     );
     let svg = style::svg(size, |canvas| {
         let lines = [
-            format!(
-                "Mean over {}; bands: 95 % bootstrap intervals over distinct test queries.",
-                shown.seeds()
-            ),
+            shown.caption("bands"),
             "Solid: query split, no query text on both sides. Dashed: instance split, the paper's."
                 .to_owned(),
         ];
-        style::heading(canvas, "OATS-S1 over its rounds", &lines)?;
+        style::heading(canvas, title, &lines)?;
         for (column, (dataset, embedder)) in panels.iter().enumerate() {
             let panel = canvas.clone().shrink((PANEL.0 * column as u32, TOP), PANEL);
             let panel_rows: Vec<(usize, &MetricRow)> = rows

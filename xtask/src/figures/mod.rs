@@ -6,49 +6,85 @@ mod by_router;
 mod convergence;
 mod style;
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use oats_harness::{Experiment, rows::MetricRow, write_whole};
+use oats_harness::{
+    Experiment,
+    rows::{MetricRow, Row, means_over_most_seeds},
+    write_whole,
+};
+
+/// A figure of an experiment's.
+struct Figure {
+    experiment: &'static str,
+    /// Its files' name.
+    name: &'static str,
+    title: &'static str,
+    /// Makes the SVG, with the title; `None` if there is nothing to show.
+    draw: fn(&Shown<'_>, &str) -> Result<Option<String>>,
+}
+
+const FIGURES: [Figure; 5] = [
+    Figure {
+        experiment: "main",
+        name: "ndcg-by-router",
+        title: "NDCG@5 by router",
+        draw: by_router::draw,
+    },
+    Figure {
+        experiment: "s1-convergence",
+        name: "convergence",
+        title: "OATS-S1 over its rounds",
+        draw: convergence::draw,
+    },
+    Figure {
+        experiment: "density",
+        name: "density",
+        title: "How many outcomes does a router need?",
+        draw: along_outcomes::draw,
+    },
+    Figure {
+        experiment: "noise",
+        name: "noise",
+        title: "How much noise does a router bear?",
+        draw: along_outcomes::draw,
+    },
+    Figure {
+        experiment: "bandit",
+        name: "bandit",
+        title: "Learning from the outcomes of chosen tools only",
+        draw: along_outcomes::draw,
+    },
+];
+
+/// The experiment's figure, if it has one.
+fn figure(experiment: &str) -> Option<&'static Figure> {
+    FIGURES
+        .iter()
+        .find(|figure| figure.experiment == experiment)
+}
 
 /// The name of the experiment's figure, if it has one.
 pub(crate) fn name(experiment: &str) -> Option<&'static str> {
-    match experiment {
-        "main" => Some("ndcg-by-router"),
-        "s1-convergence" => Some("convergence"),
-        "density" => Some("density"),
-        "noise" => Some("noise"),
-        "bandit" => Some("bandit"),
-        _ => None,
-    }
+    figure(experiment).map(|figure| figure.name)
 }
 
-/// Draws the experiment's figures into `folder` and returns their files. An experiment without a
-/// figure of its own, or with nothing to draw, has none.
+/// Draws the experiment's figure into `folder` and returns its files. An experiment without a figure
+/// of its own, or with nothing to draw, has none.
 pub(crate) fn draw(
     experiment: &Experiment,
     rows: &[MetricRow],
     folder: &Path,
 ) -> Result<Vec<PathBuf>> {
-    let Some(name) = name(&experiment.name) else {
+    let Some(figure) = figure(&experiment.name) else {
         return Ok(Vec::new());
     };
-    let shown = Shown::of(experiment, rows);
-    let svg = match name {
-        "ndcg-by-router" => by_router::draw(&shown)?,
-        "convergence" => convergence::draw(&shown)?,
-        _ => along_outcomes::draw(&shown, &experiment.name)?,
-    };
-    let Some(svg) = svg else {
+    let Some(svg) = (figure.draw)(&Shown::of(experiment, rows), figure.title)? else {
         return Ok(Vec::new());
     };
-    let (svg_file, png_file) = (
-        folder.join(format!("{name}.svg")),
-        folder.join(format!("{name}.png")),
-    );
+    let [svg_file, png_file] =
+        ["svg", "png"].map(|end| folder.join(format!("{}.{end}", figure.name)));
     let png = style::rasterise(&svg)?;
     write_whole(&svg_file, |out| out.write_all(svg.as_bytes()))?;
     write_whole(&png_file, |out| out.write_all(&png))?;
@@ -68,31 +104,16 @@ impl<'a> Shown<'a> {
     fn of(experiment: &'a Experiment, rows: &'a [MetricRow]) -> Self {
         let metric = experiment.metrics.first().map(ToString::to_string);
         let metric = metric.unwrap_or_default();
-        let mut most: BTreeMap<[&str; 6], &MetricRow> = BTreeMap::new();
-        for row in rows
-            .iter()
-            .filter(|row| row.metric == metric && row.subset == "all" && seeds(row) > 0)
-        {
-            let key = [
-                &row.dataset,
-                &row.split,
-                &row.outcomes,
-                &row.pool,
-                &row.embedder,
-                &row.router,
-            ];
-            let kept = most.entry(key.map(String::as_str)).or_insert(row);
-            if seeds(row) > seeds(kept) {
-                *kept = row;
-            }
-        }
         // Amounts of outcomes in the experiment's order, not by name.
         let amounts: Vec<String> = experiment
             .grids
             .iter()
             .flat_map(|grid| grid.outcomes.iter().map(ToString::to_string))
             .collect();
-        let mut rows: Vec<&MetricRow> = most.into_values().collect();
+        let shown = rows
+            .iter()
+            .filter(|row| row.metric == metric && row.subset == "all");
+        let mut rows = means_over_most_seeds(shown);
         rows.sort_by_key(|row| amounts.iter().position(|amount| *amount == row.outcomes));
         Self {
             rows,
@@ -105,14 +126,17 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// How many seeds the means are over, in words.
-    fn seeds(&self) -> String {
-        let counts = || self.rows.iter().map(|row| seeds(row));
-        match (counts().min().unwrap_or(0), counts().max().unwrap_or(0)) {
+    /// What its marks and its `intervals` are.
+    fn caption(&self, intervals: &str) -> String {
+        let counts = || self.rows.iter().filter_map(|row| row.seeds());
+        let seeds = match (counts().min().unwrap_or(0), counts().max().unwrap_or(0)) {
             (1, 1) => "1 seed".to_owned(),
             (least, most) if least == most => format!("{most} seeds"),
-            (least, most) => format!("{least} to {most} seeds"),
-        }
+            (least, most) => format!("{least} to {most} seeds, by router"),
+        };
+        format!(
+            "Means over {seeds}; {intervals}: 95 % bootstrap intervals over distinct test queries."
+        )
     }
 
     /// The metric as an axis says it.
@@ -121,13 +145,22 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// N of `mean-of-N`; 0 for a single seed's row.
-fn seeds(row: &MetricRow) -> usize {
-    row.seed
-        .strip_prefix("mean-of-")
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(0)
+/// The embedders of the rows, by name; `none` stands for itself only where there is no other.
+fn embedders<'a>(rows: impl Iterator<Item = &'a MetricRow>) -> Vec<&'a str> {
+    let mut embedders = ordered(rows.map(|row| row.embedder.as_str()), &[]);
+    if embedders.len() > 1 {
+        embedders.retain(|embedder| *embedder != NO_EMBEDDER);
+    }
+    embedders
 }
+
+/// Whether a router's row belongs where the others read that embedder.
+fn is_with(row: &MetricRow, embedder: &str) -> bool {
+    [embedder, NO_EMBEDDER].contains(&row.embedder.as_str())
+}
+
+/// In the column `embedder`: the router reads no embeddings.
+const NO_EMBEDDER: &str = "none";
 
 /// The labels in the order of `order`, those it does not name last and by name.
 fn ordered<'a>(labels: impl Iterator<Item = &'a str>, order: &[&str]) -> Vec<&'a str> {

@@ -1,5 +1,8 @@
 //! The first things that a newcomer tries.
 
+use oats_datasets::Dataset;
+use oats_routers::RouterSpec;
+
 use crate::common::{Place, experiment};
 
 #[test]
@@ -20,6 +23,19 @@ fn every_command_explains_itself_with_an_example() {
         for line in help.lines() {
             assert!(line.chars().count() <= 100, "too wide: {line}");
         }
+    }
+}
+
+#[test]
+fn help_names_every_router_and_data_set() {
+    let told = Place::empty().succeed(&["route", "--help"]);
+    let help: Vec<&str> = told.stdout.split_whitespace().collect();
+    let help = help.join(" ");
+    for spec in RouterSpec::all() {
+        assert!(help.contains(spec.kind()), "{}: {help}", spec.kind());
+    }
+    for dataset in Dataset::NAMED {
+        assert!(help.contains(&dataset.to_string()), "{dataset}: {help}");
     }
 }
 

@@ -30,16 +30,15 @@ impl Experiment {
         }
         check_list("baselines", &self.baselines)?;
         known(&self.baselines, &labels).map_err(|problem| format!("baselines: {problem}"))?;
-        for section in &self.report {
-            section.check(&labels, &self.baselines)?;
-        }
         let datasets: Vec<&Dataset> = self.grids.iter().flat_map(|grid| &grid.datasets).collect();
         check_list("grid: datasets", &datasets)?;
         for (number, grid) in (1..).zip(&self.grids) {
             self.check_grid(grid, &labels)
                 .map_err(|problem| format!("grid {number}: {problem}"))?;
         }
-        Ok(())
+        self.report
+            .iter()
+            .try_for_each(|section| section.check(self))
     }
 
     fn check_grid(&self, grid: &Grid, labels: &[&str]) -> Result<(), String> {

@@ -8,7 +8,7 @@ use super::{
     labels::Only,
     tables::{against_baseline, by_router},
 };
-use crate::rows::{MetricRow, Row};
+use crate::rows::{MetricRow, NO_EMBEDDER, Row, TestRow};
 
 pub(super) struct Gap<'a> {
     pub along: &'a str,
@@ -30,38 +30,30 @@ impl Gap<'_> {
                 let Some([from, to]) = self.ends(&own) else {
                     continue;
                 };
-                let gained = unpaired(value(to), value(from));
-                let [on_from, on_to] = [from, to].map(|row| {
-                    tests
-                        .iter()
-                        .find(|test| {
-                            let same = |column: &&str| test.label(column) == row.label(column);
-                            [
-                                "dataset", "split", "outcomes", "pool", "subset", "metric",
-                                "router",
-                            ]
-                            .iter()
-                            .all(same)
-                                && [Some("none"), test.label("embedder")]
-                                    .contains(&row.label("embedder"))
-                        })
-                        .map(|test| Difference::of(test))
-                });
-                let beyond = on_to.zip(on_from).map(|(to, from)| unpaired(to, from));
-                match beyond.map(Difference::sign) {
-                    Some(Sign::Better) => more.push(router.clone()),
-                    Some(Sign::Same) => same.push(router.clone()),
-                    Some(Sign::Worse) => less.push(router.clone()),
-                    None => (),
+                let gained = unpaired(value(to), value(from)).with_interval();
+                let mut line = |router: &str, beyond: &str| {
+                    let [from, to] = [from, to].map(|row| row.value.get());
+                    let _ = writeln!(
+                        lines,
+                        "| {router} | {from:.3} | {to:.3} | {gained} | {beyond} |"
+                    );
+                };
+                let beyonds = gains_beyond(&tests, from, to);
+                if beyonds.is_empty() {
+                    line(&router, "–");
                 }
-                let _ = writeln!(
-                    lines,
-                    "| {router} | {:.3} | {:.3} | {} | {} |",
-                    from.value.get(),
-                    to.value.get(),
-                    gained.with_interval(),
-                    beyond.map_or("–".to_owned(), Difference::with_interval)
-                );
+                for (embedder, beyond) in &beyonds {
+                    let router = match beyonds.len() {
+                        1 => router.clone(),
+                        _ => format!("{router} (beyond {} with {embedder})", self.against),
+                    };
+                    line(&router, &beyond.with_interval());
+                    match beyond.sign() {
+                        Sign::Better => more.push(router),
+                        Sign::Same => same.push(router),
+                        Sign::Worse => less.push(router),
+                    }
+                }
             }
             let _ = write!(text, "\n### {page}\n\n");
             for (what, routers) in [
@@ -92,6 +84,33 @@ impl Gap<'_> {
         };
         Some([at(self.from)?, at(self.to)?])
     }
+}
+
+/// What the router gains from one row to the other beyond the baseline's gain, with the baseline's
+/// embedder: several where the router reads no embeddings and the baseline was run with several.
+fn gains_beyond<'r>(
+    tests: &[&'r TestRow],
+    from: &MetricRow,
+    to: &MetricRow,
+) -> Vec<(&'r str, Difference)> {
+    let of = |row: &MetricRow, test: &TestRow| {
+        let columns = [
+            "dataset", "split", "outcomes", "pool", "subset", "metric", "router",
+        ];
+        columns
+            .iter()
+            .all(|column| test.label(column) == row.label(column))
+            && [NO_EMBEDDER, &test.embedder].contains(&row.embedder.as_str())
+    };
+    let on_to = tests.iter().filter(|test| of(to, test));
+    on_to
+        .filter_map(|on_to| {
+            let mut tests = tests.iter();
+            let on_from = tests.find(|test| of(from, test) && test.embedder == on_to.embedder)?;
+            let beyond = unpaired(Difference::of(on_to), Difference::of(on_from));
+            Some((on_to.embedder.as_str(), beyond))
+        })
+        .collect()
 }
 
 const INTERVALS: &str = "

@@ -1,11 +1,18 @@
 //! Which rows a section reads, in which order, on which page.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt::Display,
+};
 
+use oats_datasets::Dataset;
 use serde::{Deserialize, Serialize};
 
 use super::{COLUMNS, Measured};
-use crate::{Experiment, rows::Row};
+use crate::{
+    Experiment,
+    rows::{NO_EMBEDDER, Row, means_over_most_seeds},
+};
 
 /// Lists of labels by column; a row must have one of each.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -13,8 +20,9 @@ use crate::{Experiment, rows::Row};
 pub struct Only(BTreeMap<String, Vec<String>>);
 
 impl Only {
-    pub(super) fn columns(&self) -> impl Iterator<Item = &String> {
-        self.0.keys()
+    /// The columns, each with its labels.
+    pub(super) fn lists(&self) -> impl Iterator<Item = (&String, &Vec<String>)> {
+        self.0.iter()
     }
 
     fn admits(&self, row: &impl Row, first_metric: &str) -> bool {
@@ -36,28 +44,47 @@ impl Only {
 /// The order in which an experiment names its labels; others come after, by name.
 pub(super) struct Order(HashMap<(&'static str, String), usize>);
 
+/// The labels that an experiment's rows can have in a column, in the order in which it names them;
+/// `None` where its TOML does not say: the subsets are the benchmarks', and a folder is not a label.
+pub(super) fn known_labels(experiment: &Experiment, column: &str) -> Option<Vec<String>> {
+    fn texts<'a, T: Display + 'a>(labels: impl Iterator<Item = &'a T>) -> Vec<String> {
+        labels.map(ToString::to_string).collect()
+    }
+    let grids = || experiment.grids.iter();
+    let mut labels = match column {
+        "dataset" => {
+            let folder = |dataset: &Dataset| matches!(dataset, Dataset::Beir(_));
+            if grids().any(|grid| grid.datasets.iter().any(folder)) {
+                return None;
+            }
+            texts(grids().flat_map(|grid| &grid.datasets))
+        }
+        "split" => texts(grids().flat_map(|grid| &grid.splits)),
+        "outcomes" => texts(grids().flat_map(|grid| &grid.outcomes)),
+        "pool" => texts(grids().flat_map(|grid| &grid.pools)),
+        "subset" => experiment.subsets.clone()?,
+        "router" => texts(experiment.routers.iter().map(|router| &router.label)),
+        "embedder" => {
+            let mut embedders = texts(grids().flat_map(|grid| &grid.embedders));
+            embedders.push(NO_EMBEDDER.to_owned());
+            embedders
+        }
+        "metric" => texts(experiment.metrics.iter()),
+        _ => return None,
+    };
+    let mut seen = BTreeSet::new();
+    labels.retain(|label| seen.insert(label.clone()));
+    Some(labels)
+}
+
 impl Order {
     pub(super) fn of(experiment: &Experiment) -> Self {
-        let grids = &experiment.grids;
-        let datasets = grids.iter().flat_map(|grid| &grid.datasets);
-        let splits = grids.iter().flat_map(|grid| &grid.splits);
-        let outcomes = grids.iter().flat_map(|grid| &grid.outcomes);
-        let pools = grids.iter().flat_map(|grid| &grid.pools);
-        let routers = experiment.routers.iter();
-        let metrics = experiment.metrics.iter();
-        let named = datasets
-            .map(|label| ("dataset", label.to_string()))
-            .chain(splits.map(|label| ("split", label.to_string())))
-            .chain(outcomes.map(|label| ("outcomes", label.to_string())))
-            .chain(pools.map(|label| ("pool", label.to_string())))
-            .chain(routers.map(|router| ("router", router.label.clone())))
-            .chain(metrics.map(|label| ("metric", label.to_string())));
-        let mut order = HashMap::new();
-        for label in named {
-            let next = order.len();
-            order.entry(label).or_insert(next);
-        }
-        Self(order)
+        let columns = COLUMNS.into_iter().flat_map(|column| {
+            let labels = known_labels(experiment, column).unwrap_or_default();
+            let ranked = (0..).zip(labels);
+            ranked.map(move |(rank, label)| ((column, label), rank))
+        });
+        Self(columns.collect())
     }
 
     fn rank(&self, column: &'static str, label: &str) -> usize {
@@ -70,22 +97,10 @@ impl Measured<'_> {
     /// The rows that `only` admits: means over seeds, over the most where there are several, in the
     /// experiment's order.
     pub(super) fn rows<'r, R: Row>(&self, rows: &'r [R], only: &Only) -> Vec<&'r R> {
-        let mut most: BTreeMap<Vec<&str>, (usize, &'r R)> = BTreeMap::new();
-        for row in rows {
-            let Some(seeds) = seeds(row) else { continue };
-            if !only.admits(row, &self.first_metric) {
-                continue;
-            }
-            let labels = row
-                .key()
-                .into_iter()
-                .filter(|label| Some(*label) != row.label("seed"));
-            let kept = most.entry(labels.collect()).or_insert((seeds, row));
-            if seeds > kept.0 {
-                *kept = (seeds, row);
-            }
-        }
-        let mut rows: Vec<&R> = most.into_values().map(|(_, row)| row).collect();
+        let admitted = rows
+            .iter()
+            .filter(|row| only.admits(*row, &self.first_metric));
+        let mut rows = means_over_most_seeds(admitted);
         rows.sort_by_cached_key(|row| {
             COLUMNS.map(|column| {
                 let label = row.label(column).unwrap_or_default();
@@ -123,11 +138,6 @@ impl Measured<'_> {
         }
         pages
     }
-}
-
-/// N of `mean-of-N`.
-pub(super) fn seeds(row: &impl Row) -> Option<usize> {
-    row.label("seed")?.strip_prefix("mean-of-")?.parse().ok()
 }
 
 /// The row's labels in words: `metatool, query split, candidates`.

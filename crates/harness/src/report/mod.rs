@@ -49,7 +49,7 @@ use crate::{
     Experiment,
     rows::{MetricRow, TestRow},
 };
-use labels::{Only, Order};
+use labels::{Only, Order, known_labels};
 
 /// A section of an experiment's report.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -128,7 +128,7 @@ const COLUMNS: [&str; 8] = [
 
 impl Section {
     /// What in the section does not fit the experiment, if anything.
-    pub(crate) fn check(&self, labels: &[&str], baselines: &[String]) -> Result<(), String> {
+    pub(crate) fn check(&self, experiment: &Experiment) -> Result<(), String> {
         let column = |field: &str, name: &String| {
             if COLUMNS.contains(&name.as_str()) {
                 return Ok(());
@@ -138,17 +138,16 @@ impl Section {
                 "report: {field}: there is no column `{name}`; there are: {known}"
             ))
         };
-        let router = |field: &str, name: &String| {
-            if labels.contains(&name.as_str()) {
-                return Ok(());
-            }
-            Err(format!(
-                "report: {field}: `{name}` is none of the routers' labels, {}",
-                labels.join(", ")
-            ))
-        };
+        let label =
+            |field: &str, column: &str, name: &String| match known_labels(experiment, column) {
+                Some(known) if !known.contains(name) => Err(format!(
+                    "report: {field}: `{name}` is no {column} of the experiment's; there are: {}",
+                    known.join(", ")
+                )),
+                _ => Ok(()),
+            };
         let baseline = |name: &String| {
-            if baselines.contains(name) {
+            if experiment.baselines.contains(name) {
                 return Ok(());
             }
             Err(format!(
@@ -158,8 +157,8 @@ impl Section {
         };
         match self {
             Self::Claim { better, than, .. } => {
-                router("better", better)?;
-                router("than", than)?;
+                label("better", "router", better)?;
+                label("than", "router", than)?;
             }
             Self::Values { across, .. } => {
                 across.iter().try_for_each(|name| column("across", name))?;
@@ -174,14 +173,25 @@ impl Section {
                 column("along", along)?;
                 baseline(against)?;
             }
-            Self::Gap { against, along, .. } => {
+            Self::Gap {
+                against,
+                along,
+                from,
+                to,
+                ..
+            } => {
                 column("along", along)?;
+                label("from", along, from)?;
+                label("to", along, to)?;
                 baseline(against)?;
             }
         }
-        self.only()
-            .columns()
-            .try_for_each(|name| column("only", name))
+        for (name, list) in self.only().lists() {
+            column("only", name)?;
+            list.iter()
+                .try_for_each(|one| label(&format!("only: {name}"), name, one))?;
+        }
+        Ok(())
     }
 
     /// Whether it is a claim that `better` is better than `than`.

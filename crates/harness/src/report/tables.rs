@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{
     Measured,
     claim::{Difference, Sign},
-    labels::{Only, seeds, title},
+    labels::{Only, title},
 };
 use crate::rows::{MetricRow, Row, TestRow};
 
@@ -19,7 +19,6 @@ pub(super) fn values(
     only: &Only,
 ) -> String {
     let rows = measured.rows(measured.metrics, only);
-    let most = rows.iter().filter_map(|row| seeds(*row)).max().unwrap_or(0);
     pivot(measured, heading, across, rows, |cells, columns| {
         let best = cells
             .iter()
@@ -33,7 +32,7 @@ pub(super) fn values(
             if columns <= WITH_INTERVALS {
                 let _ = write!(cell, " [{:.3}, {:.3}]", row.ci_low.get(), row.ci_high.get());
             }
-            of_fewer_seeds(cell, row, most)
+            cell
         }
     })
 }
@@ -46,7 +45,6 @@ pub(super) fn differences(
     only: &Only,
 ) -> String {
     let rows = against_baseline(measured, against, only);
-    let most = rows.iter().filter_map(|row| seeds(*row)).max().unwrap_or(0);
     pivot(measured, heading, across, rows, |_, columns| {
         move |row: &TestRow| {
             let difference = Difference::of(row);
@@ -57,7 +55,7 @@ pub(super) fn differences(
             if difference.sign() != Sign::Same {
                 cell = format!("**{cell}**");
             }
-            of_fewer_seeds(cell, row, most)
+            cell
         }
     })
 }
@@ -134,12 +132,15 @@ fn pivot<R: Row, S: Fn(&R) -> String>(
         );
         for (router, own) in by_router(&rows) {
             let _ = write!(text, "| {router} |");
+            // Where all cells are of fewer seeds, the router's name says so.
+            let own_most = own.iter().filter_map(|row| row.seeds()).max();
+            let note = |row: &R| fewer_seeds(row.seeds(), own_most);
             for (name, cells) in &columns {
                 let shown = show(cells, columns.len());
                 let cell = own
                     .iter()
                     .find(|row| title(**row, &across_columns) == *name);
-                let cell = cell.map_or("–".to_owned(), |row| shown(row));
+                let cell = cell.map_or("–".to_owned(), |row| shown(row) + &note(row));
                 let _ = write!(text, " {cell} |");
             }
             text.push('\n');
@@ -148,7 +149,8 @@ fn pivot<R: Row, S: Fn(&R) -> String>(
     text
 }
 
-/// Rows by router and, where the page has several, embedder.
+/// Rows by router and, where the page has several, embedder. The name of a router with fewer seeds
+/// than others of the page says so.
 pub(super) fn by_router<'r, R: Row>(rows: &[&'r R]) -> Vec<(String, Vec<&'r R>)> {
     let embedder = |row: &&R| row.label("embedder").map(str::to_owned);
     let mut known: Vec<Option<String>> = rows.iter().map(embedder).collect();
@@ -167,14 +169,23 @@ pub(super) fn by_router<'r, R: Row>(rows: &[&'r R]) -> Vec<(String, Vec<&'r R>)>
             None => lines.push((name, vec![row])),
         }
     }
+    let most = rows.iter().filter_map(|row| row.seeds()).max();
+    for (name, own) in &mut lines {
+        let mut seeds = own.iter().map(|row| row.seeds());
+        if let Some(first) = seeds.next()
+            && seeds.all(|other| other == first)
+        {
+            *name += &fewer_seeds(first, most);
+        }
+    }
     lines
 }
 
-/// Says so where a number is a mean over fewer seeds than others of its table.
-fn of_fewer_seeds(cell: String, row: &impl Row, most: usize) -> String {
-    match seeds(row) {
-        Some(1) if most > 1 => format!("{cell} (1 seed)"),
-        Some(count) if count < most => format!("{cell} ({count} seeds)"),
-        _ => cell,
+/// ` (2 seeds)`, if others have more.
+fn fewer_seeds(own: Option<usize>, most: Option<usize>) -> String {
+    match own {
+        Some(1) if most > own => " (1 seed)".to_owned(),
+        Some(count) if most > own => format!(" ({count} seeds)"),
+        _ => String::new(),
     }
 }

@@ -11,11 +11,32 @@ use crate::{
     leakage::relabelled,
 };
 
+/// Kinds whose defaults leave out a part that learns from labels: label, kind and settings.
+const VARIANTS: [(&str, &str); 4] = [
+    ("oats-s1-gated", r#"kind = "oats-s1", gate = true"#),
+    (
+        "oats-s2-s1",
+        r#"kind = "oats-s2", base = { kind = "oats-s1" }"#,
+    ),
+    (
+        "hybrid-sum",
+        r#"kind = "hybrid", fusion = "weighted-sum", base = { kind = "oats-s1" }"#,
+    ),
+    ("rnn-sequence", r#"kind = "rnn", head = "sequence""#),
+];
+
 /// Fits one router in a run of its own and loads what was saved.
-fn fitted(laboratory: &Laboratory, kind: &str, dataset: &str, out: &Path) -> State {
+fn fitted(
+    laboratory: &Laboratory,
+    label: &str,
+    settings: &str,
+    dataset: &str,
+    out: &Path,
+) -> State {
+    let router = format!("{{ {settings}, label = {label:?} }}");
     let toml = toml(&[dataset], "[0]")
-        .replace("\"bm25\", \"dense\", \"oats-s1\"", &format!("{kind:?}"))
-        .replace("\"dense\"", &format!("{kind:?}"));
+        .replace("\"bm25\", \"dense\", \"oats-s1\"", &router)
+        .replace("[\"dense\"]", &format!("[{label:?}]"));
     let experiment = Experiment::parse(&toml, "t.toml").unwrap();
     let options = RunOptions {
         out: out.to_owned(),
@@ -26,15 +47,15 @@ fn fitted(laboratory: &Laboratory, kind: &str, dataset: &str, out: &Path) -> Sta
     run(&experiment, &resources, &options, &observer).unwrap();
     let folder = out.join("t/routers");
     let [file] = &listing(&folder)[..] else {
-        panic!("{kind}: one router was fitted");
+        panic!("{label}: one router was fitted");
     };
-    let start = format!("beir:set-query-all-{kind}-");
+    let start = format!("beir:set-query-all-{label}-");
     assert!(
         file.starts_with(&start) && file.ends_with("-0.safetensors"),
         "{file}"
     );
     let (spec, _) = oats_routers::load(&folder.join(file)).unwrap();
-    assert_eq!(spec, RouterSpec::by_kind(kind).unwrap());
+    assert_eq!(spec, experiment.routers[0].spec);
     State::load(&folder.join(file)).unwrap().1
 }
 
@@ -50,18 +71,23 @@ fn permuting_the_test_labels_changes_no_fitted_parameter() {
     ]
     .map(|(name, changed)| (name, relabelled(&laboratory, name, changed)));
     let mut learning = Vec::new();
-    for kind in RouterSpec::all().iter().map(RouterSpec::kind) {
+    let defaults = RouterSpec::all();
+    let defaults = defaults.iter().map(RouterSpec::kind);
+    let routers = defaults
+        .map(|kind| (kind, format!("kind = {kind:?}")))
+        .chain(VARIANTS.map(|(label, settings)| (label, settings.to_owned())));
+    for (label, settings) in routers {
         let fit = |(name, dataset): &(&str, String)| {
-            let out = laboratory.path(&format!("{name}/{kind}"));
-            fitted(&laboratory, kind, dataset, &out)
+            let out = laboratory.path(&format!("{name}/{label}"));
+            fitted(&laboratory, label, &settings, dataset, &out)
         };
         let state = fit(&original);
         assert!(
             fit(&other_test) == state,
-            "{kind} has seen labels of the test part"
+            "{label} has seen labels of the test part"
         );
         if fit(&other_train) != state {
-            learning.push(kind);
+            learning.push(label);
         }
     }
     // The same change in training shows in whatever learns, so the comparison could have failed.
@@ -76,7 +102,11 @@ fn permuting_the_test_labels_changes_no_fitted_parameter() {
             "knn",
             "threshold",
             "rnn",
-            "encoder"
+            "encoder",
+            "oats-s1-gated",
+            "oats-s2-s1",
+            "hybrid-sum",
+            "rnn-sequence"
         ]
     );
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use oats_datasets::Dataset;
-use oats_harness::{Error, Experiment, RunOptions, forget_cells, run};
+use oats_harness::{Error, Experiment, RunOptions, run};
 
 use crate::laboratory::{Laboratory, Notes, tables, toml};
 
@@ -139,8 +139,9 @@ fn two_folders_of_one_name_are_refused() {
 fn bad_data_stop_the_run_before_it_begins_and_leave_earlier_results() {
     let laboratory = Laboratory::new();
     let [good, bad] = ["good", "bad"].map(|name| laboratory.beir(name, 4));
-    let before = laboratory.run(&toml(&[&good], "[0]")).tables();
-    forget_cells(&laboratory.path("out")).unwrap();
+    let good_run = laboratory.run(&toml(&[&good], "[0]"));
+    let before = good_run.tables();
+    good_run.summary.forget_cells().unwrap();
     let corpus = laboratory.path("bad/corpus.jsonl");
     let text = fs::read_to_string(&corpus).unwrap();
     for (content, place) in [

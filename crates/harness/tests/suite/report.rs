@@ -159,10 +159,18 @@ fn a_router_with_fewer_seeds_than_others_says_so() {
     rows[1].seed = "mean-of-1".into();
     let text = report(&experiment, &rows, &[], None);
     assert!(
-        text.contains("| oats-s1 | **0.700** [0.690, 0.710] (1 seed) |"),
+        text.contains("| oats-s1 (1 seed) | **0.700** [0.690, 0.710] |"),
         "{text}"
     );
     assert!(text.contains("| dense | 0.600 [0.590, 0.610] |"), "{text}");
+
+    // Of a router that has fewer in some places only, the cells say so.
+    let whole = metric("oats-s1", "instance", "candidates", 0.8);
+    let text = report(&experiment, &[&rows[..], &[whole]].concat(), &[], None);
+    assert!(
+        text.contains("| oats-s1 | **0.800** [0.790, 0.810] | **0.700** [0.690, 0.710] (1 seed) |"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -220,11 +228,35 @@ fn a_gap_is_held_against_the_baselines() {
 }
 
 #[test]
+fn a_gap_names_the_baselines_embedder_where_it_has_several() {
+    let experiment = experiment(
+        "[[report]]\nkind = \"gap\"\nalong = \"split\"\nfrom = \"query\"\nto = \"instance\"\n\
+         against = \"dense\"",
+    );
+    let rows = ["query", "instance"].map(|split| metric("bm25", split, "candidates", 0.5));
+    let mut tests = Vec::new();
+    for (embedder, query, instance) in [("minilm", -0.1, -0.2), ("static", 0.1, 0.1)] {
+        for (split, difference) in [("query", query), ("instance", instance)] {
+            let mut row = test("bm25", split, "candidates", difference);
+            row.embedder = embedder.into();
+            tests.push(row);
+        }
+    }
+    let text = report(&experiment, &rows, &tests, None);
+    for line in [
+        "Gain as much as dense does: bm25 (beyond dense with static).",
+        "Gain less than dense does: bm25 (beyond dense with minilm).",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+}
+
+#[test]
 fn sections_that_cannot_be_written_are_refused() {
     for (section, problem) in [
         (
             "kind = \"claim\"\nof = \"x\"\nsays = \"y\"\nbetter = \"oats-s9\"\nthan = \"dense\"",
-            "report: better: `oats-s9` is none of the routers' labels",
+            "report: better: `oats-s9` is no router of the experiment's",
         ),
         (
             "kind = \"values\"\nacross = [\"colour\"]",
@@ -233,6 +265,14 @@ fn sections_that_cannot_be_written_are_refused() {
         (
             "kind = \"values\"\nacross = [\"pool\"]\nonly = { colour = [\"red\"] }",
             "report: only: there is no column `colour`",
+        ),
+        (
+            "kind = \"values\"\nacross = [\"pool\"]\nonly = { split = [\"query\", \"qeury\"] }",
+            "report: only: split: `qeury` is no split of the experiment's; there are: instance, query",
+        ),
+        (
+            "kind = \"gap\"\nagainst = \"dense\"\nalong = \"split\"\nfrom = \"query\"\nto = \"tool\"",
+            "report: to: `tool` is no split of the experiment's",
         ),
         (
             "kind = \"differences\"\nagainst = \"bm25\"\nacross = [\"pool\"]",

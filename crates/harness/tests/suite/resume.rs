@@ -6,10 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use oats_harness::{
-    forget_cells,
-    rows::{MetricRow, Number},
-};
+use oats_harness::rows::{MetricRow, Number};
 
 use crate::laboratory::{Laboratory, Notes, Outcome, listing, toml};
 
@@ -81,11 +78,29 @@ fn finished_cells_are_taken_over_and_the_numbers_are_the_same() {
         ["manifest.json", "metrics.csv", "tests.csv"]
     );
     // The cells stay until they are forgotten; then the next run computes all of them.
-    assert_eq!(taken_over(&laboratory.run(&toml)), CELLS);
-    forget_cells(&laboratory.path("out")).unwrap();
+    let again = laboratory.run(&toml);
+    assert_eq!(taken_over(&again), CELLS);
+    again.summary.forget_cells().unwrap();
     assert_eq!(listing(&laboratory.path("out")), ["t"]);
     assert_eq!(taken_over(&laboratory.run(&toml)), 0);
-    forget_cells(&laboratory.path("nowhere")).unwrap();
+    // Twice the same is no error: another experiment may have had the same cells.
+    again.summary.forget_cells().unwrap();
+    outcome.summary.forget_cells().unwrap();
+}
+
+#[test]
+fn a_run_that_forgets_its_cells_leaves_those_of_others() {
+    let (laboratory, toml) = interrupted();
+    // Of the interrupted run's four cells, two of S1 and two of dense, this one needs S1's first.
+    let small = laboratory.run(
+        &toml
+            .replace("name = \"t\"", "name = \"small\"")
+            .replace("\"bm25\", \"dense\", \"oats-s1\"", "\"oats-s1\"")
+            .replace("[\"dense\"]", "[\"oats-s1\"]")
+            .replace("[0, 1]", "[0]"),
+    );
+    small.summary.forget_cells().unwrap();
+    assert_eq!(taken_over(&laboratory.run(&toml)), 3);
 }
 
 #[test]
