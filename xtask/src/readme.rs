@@ -171,8 +171,11 @@ impl Results {
                     router,
                     metric: "ndcg@5",
                 };
-                table += &line(&title, name, self.cited(&labels), self.measured(&labels));
-                title.clear();
+                let measured = self.measured(&labels);
+                if measured.iter().any(Option::is_some) {
+                    table += &line(&title, name, self.cited(&labels), measured);
+                    title.clear();
+                }
             }
         }
         table
@@ -200,11 +203,14 @@ impl Results {
                         "query",
                         pool,
                     );
-                    row.map_or("–".to_owned(), |row| format!("{:.3}", row.value.get()))
+                    row.map(|row| format!("{:.3}", row.value.get()))
                 };
-                format!("{} / {}", row("candidates"), row("catalogue"))
+                Some(format!("{} / {}", row("candidates")?, row("catalogue")?))
             });
-            table += &format!("| {name} | {} |\n", cells.join(" | "));
+            if cells.iter().any(Option::is_some) {
+                let cells = cells.map(|cell| cell.unwrap_or("–".to_owned()));
+                table += &format!("| {name} | {} |\n", cells.join(" | "));
+            }
         }
         table
     }
