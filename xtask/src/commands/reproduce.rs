@@ -53,8 +53,8 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let root = workspace::root()?;
     let results = root.join("results");
     let experiments = read_all(&root.join("experiments"))?;
-    let experiments = choose(experiments, args.experiments.as_deref())?;
-    let experiments = args.extent.restrict(experiments)?;
+    let whole = choose(experiments, args.experiments.as_deref())?;
+    let experiments = args.extent.restrict(whole.clone())?;
     // Before hours are spent on what they are to be compared with.
     let committed = experiments
         .iter()
@@ -104,7 +104,9 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     );
 
     if args.bless {
-        for (experiment, _) in &ran {
+        // The whole experiments: rows that were not run again are part of the answers too.
+        let ran_too = |experiment: &&Experiment| ran.iter().any(|(r, _)| r.name == experiment.name);
+        for experiment in whole.iter().filter(ran_too) {
             take_over(experiment, &out, &results)?;
         }
         readme::splice(&readme, &results)?;
