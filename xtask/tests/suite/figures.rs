@@ -12,6 +12,8 @@ fn the_same_run_draws_the_same_bytes() {
     let draw = |out| {
         place.succeed(&[
             "reproduce",
+            "--experiments",
+            "main,s1-convergence",
             "--datasets",
             "builtin",
             "--seeds",
@@ -33,7 +35,8 @@ fn figures_open_and_keep_their_texts_on_the_canvas() {
     let place = Place::workspace();
     place.add_metatool();
     let datasets = ["--datasets", "builtin,metatool", "--data-dir", "data"];
-    place.succeed(&[&["reproduce", "--seeds", "2"], &datasets[..]].concat());
+    let extent = ["--experiments", "main,s1-convergence", "--seeds", "2"];
+    place.succeed(&[&["reproduce"], &extent[..], &datasets[..]].concat());
     for figure in ["main/ndcg-by-router", "s1-convergence/convergence"] {
         let svg = place.read(&format!("target/reproduce/{figure}.svg"));
         let tree = parse(&svg);
