@@ -77,6 +77,9 @@ pub(crate) fn tensor(array: Array2<f32>) -> candle_core::Result<Tensor> {
     Tensor::from_vec(array.into_iter().collect(), shape, &Device::Cpu)
 }
 
+/// A gradient's Euclidean length at most, over all weights (Pascanu, Mikolov and Bengio 2013).
+const CLIP: f32 = 1.0;
+
 /// How long and how fast a network learns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
@@ -90,8 +93,6 @@ pub(crate) struct Schedule {
     pub weight_decay: f64,
     /// How many epochs in a row without a better validation are borne; the next one ends the fit.
     pub patience: usize,
-    /// The gradient's Euclidean length at most, over all weights.
-    pub clip: f32,
 }
 
 impl Schedule {
@@ -264,8 +265,7 @@ impl Adam {
         })
     }
 
-    /// Moves the weights against the gradient, which is shortened to the schedule's `clip` if it is
-    /// longer. Weights that the loss does not depend on stay. Says what is not finite, if something
+    /// Moves the weights against the gradient, which is shortened to [`CLIP`] if it is longer. Weights that the loss does not depend on stay. Says what is not finite, if something
     /// is: the `gradient` or a `weight`.
     fn step(&mut self, gradients: &GradStore) -> candle_core::Result<Option<&'static str>> {
         let mut with_gradient = Vec::new();
@@ -281,7 +281,7 @@ impl Adam {
         if !length.is_finite() {
             return Ok(Some("gradient"));
         }
-        let shorten = (self.schedule.clip / length).min(1.0);
+        let shorten = (CLIP / length).min(1.0);
         self.steps += 1;
         let mean_scale = 1.0 / (1.0 - MEAN_DECAY.powi(self.steps));
         let square_scale = 1.0 / (1.0 - SQUARE_DECAY.powi(self.steps));

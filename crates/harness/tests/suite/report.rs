@@ -20,6 +20,15 @@ const TOML: &str = r#"
     seeds = [0, 1]
 "#;
 
+const GAP: &str = r#"
+    [[report]]
+    kind = "gap"
+    along = "split"
+    from = "query"
+    to = "instance"
+    against = "dense"
+"#;
+
 fn experiment(sections: &str) -> Experiment {
     Experiment::parse(&format!("{TOML}\n{sections}"), "made-up.toml").unwrap()
 }
@@ -194,10 +203,7 @@ fn places_are_parted_by_sign() {
 
 #[test]
 fn a_gap_is_held_against_the_baselines() {
-    let experiment = experiment(
-        "[[report]]\nkind = \"gap\"\nalong = \"split\"\nfrom = \"query\"\nto = \"instance\"\n\
-         against = \"dense\"",
-    );
+    let experiment = experiment(GAP);
     let mut rows = Vec::new();
     let mut tests = Vec::new();
     for (router, query, instance) in [
@@ -229,10 +235,7 @@ fn a_gap_is_held_against_the_baselines() {
 
 #[test]
 fn a_gap_names_the_baselines_embedder_where_it_has_several() {
-    let experiment = experiment(
-        "[[report]]\nkind = \"gap\"\nalong = \"split\"\nfrom = \"query\"\nto = \"instance\"\n\
-         against = \"dense\"",
-    );
+    let experiment = experiment(GAP);
     let rows = ["query", "instance"].map(|split| metric("bm25", split, "candidates", 0.5));
     let mut tests = Vec::new();
     for (embedder, query, instance) in [("minilm", -0.1, -0.2), ("static", 0.1, 0.1)] {

@@ -92,8 +92,6 @@ const KIND: &str = "encoder";
 
 /// The share of the training queries that the fit is validated on, to about 1,000.
 const VALIDATION: f64 = 0.1;
-/// The gradient's length at most.
-const CLIP: f32 = 1.0;
 
 impl EncoderParams {
     /// Checks the ranges.
@@ -128,7 +126,6 @@ impl EncoderParams {
             learning_rate: self.learning_rate,
             weight_decay: self.weight_decay,
             patience: self.patience,
-            clip: CLIP,
         }
     }
 

@@ -22,6 +22,9 @@ use ndarray::Array1;
 
 use crate::Training;
 
+/// AdamW's decoupled weight decay, in Stages 2 and 3.
+const WEIGHT_DECAY: f64 = 0.01;
+
 /// Whether some training query has a tool that is known to be right.
 fn has_successes(training: &Training<'_>) -> bool {
     let mut queries = training.queries.iter();

@@ -32,7 +32,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{Negatives, ToolVectors, has_successes, outcomes::failures, unit_or};
+use super::{Negatives, ToolVectors, WEIGHT_DECAY, has_successes, outcomes::failures, unit_or};
 use crate::{
     Error, Router, State, Training,
     baselines::Dense,
@@ -42,10 +42,6 @@ use crate::{
 };
 
 const KIND: &str = "oats-s3";
-/// AdamW's decoupled weight decay.
-const WEIGHT_DECAY: f64 = 0.01;
-/// The gradient's Euclidean length at most.
-const CLIP: f32 = 1.0;
 
 /// Hyper-parameters of Stage 3. But for the adapter's size the paper gives none; these were chosen on
 /// validation parts.
@@ -183,7 +179,6 @@ impl S3Params {
             learning_rate: self.learning_rate,
             weight_decay: WEIGHT_DECAY,
             patience: self.patience,
-            clip: CLIP,
         }
     }
 

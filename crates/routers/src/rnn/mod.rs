@@ -216,7 +216,6 @@ impl RnnParams {
             learning_rate: self.learning_rate,
             weight_decay: self.weight_decay,
             patience: self.patience,
-            clip: LONGEST_GRADIENT,
         }
     }
 
@@ -281,6 +280,3 @@ impl RnnParams {
 }
 
 const KIND: &str = "rnn";
-
-/// Gradients of recurrent networks are clipped by length (Pascanu, Mikolov and Bengio 2013).
-const LONGEST_GRADIENT: f32 = 1.0;

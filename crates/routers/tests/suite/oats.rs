@@ -15,6 +15,19 @@ pub(crate) fn spec(text: &str) -> RouterSpec {
     toml::from_str(text).unwrap()
 }
 
+/// That the stage, fitted to the problem, ranks by the tools' own embeddings.
+pub(crate) fn assert_ranks_as_dense(stage: &RouterSpec, problem: &Problem) {
+    let [dense, adapted] = [&spec("kind = \"dense\""), stage].map(|spec| {
+        let router = spec.fit(&problem.training()).unwrap();
+        rankings(router.as_ref(), problem).concat()
+    });
+    assert_eq!(dense.len(), adapted.len());
+    for (dense, adapted) in dense.into_iter().zip(adapted) {
+        assert_eq!(dense.tool, adapted.tool);
+        assert!((dense.score - adapted.score).abs() < 1e-6);
+    }
+}
+
 /// Every stage on every base, with settings that make it quick.
 fn stages() -> Vec<RouterSpec> {
     let mut stages = Vec::new();

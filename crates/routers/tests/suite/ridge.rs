@@ -5,7 +5,7 @@ use oats_routers::oats::solve;
 
 use crate::{
     common::{Problem, part, reference},
-    oats::{between, matrix, ndcg, of_reference, rankings, spec},
+    oats::{assert_ranks_as_dense, between, matrix, ndcg, of_reference, spec},
 };
 
 fn largest_difference<T: Into<f64> + Copy>(a: &Array2<T>, b: &Array2<T>) -> f64 {
@@ -34,16 +34,7 @@ fn agrees_with_numpy() {
 fn the_heaviest_shrinkage_is_the_base() {
     let problem = Problem::random(1, 9, 40, 8);
     let stage = spec("kind = \"adapter-ridge\"\nlambda = 1e12");
-    let dense = spec("kind = \"dense\"").fit(&problem.training()).unwrap();
-    let adapted = stage.fit(&problem.training()).unwrap();
-    let pairs = rankings(dense.as_ref(), &problem)
-        .concat()
-        .into_iter()
-        .zip(rankings(adapted.as_ref(), &problem).concat());
-    for (dense, adapted) in pairs {
-        assert_eq!(dense.tool, adapted.tool);
-        assert!((dense.score - adapted.score).abs() < 1e-6);
-    }
+    assert_ranks_as_dense(&stage, &problem);
 }
 
 #[test]

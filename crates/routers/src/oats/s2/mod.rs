@@ -42,7 +42,7 @@ use self::{
     left_out::{FoldSuccesses, Successes},
     mlp::{LearnedMlp, Mlp},
 };
-use super::ToolVectors;
+use super::{ToolVectors, WEIGHT_DECAY};
 use crate::{
     Error, Ranked, Request, Router, State, Training,
     baselines::{Bm25, Bm25Params, Dense},
@@ -54,10 +54,6 @@ use crate::{
 const KIND: &str = "oats-s2";
 const FOLDS: NonZeroUsize = NonZeroUsize::new(5).expect("not zero");
 const TRAINING_QUERIES: usize = 4000;
-/// AdamW's decoupled weight decay.
-const WEIGHT_DECAY: f64 = 0.01;
-/// The gradient's Euclidean length at most.
-const CLIP: f32 = 1.0;
 
 /// Hyper-parameters of Stage 2. But for the network's size the paper gives none; these were chosen on
 /// validation parts.
@@ -172,7 +168,6 @@ impl S2Params {
             learning_rate: self.learning_rate,
             weight_decay: WEIGHT_DECAY,
             patience: self.patience,
-            clip: CLIP,
         }
     }
 
