@@ -441,7 +441,6 @@ fn random_labels_leave_every_router_at_chance() {
                 mean_ndcg(0..trained, false),
                 deviation / (trained as f64).sqrt(),
             );
-            println!("{spec:?}: {ndcg} {chance} {error}");
             assert!(
                 ndcg > chance + 3.0 * error,
                 "{spec:?}: {ndcg} on what it learned, chance is {chance} ± {error}"
