@@ -1,9 +1,6 @@
 //! What a run keeps of its cells beside their scores: rankings, fitted routers, checkpoints.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use oats_metrics::trec;
 use oats_routers::{Ranked, Router, RouterSpec, State};
@@ -116,11 +113,10 @@ impl Keepsakes {
 
 /// Saves a router's state under the labels of its cell.
 fn save(state: &State, spec: &RouterSpec, folder: &Path, labels: &str) -> Result<PathBuf, Error> {
-    fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
     let file = folder.join(format!("{}.safetensors", labels.replace('/', "-")));
-    state
-        .save(spec, &file)
-        .map_err(|error| Error::Save(Box::new(error)))?;
+    let bytes = state.to_bytes(spec);
+    let bytes = bytes.map_err(|error| Error::Save(Box::new(error)))?;
+    write_whole(&file, |out| out.write_all(&bytes))?;
     Ok(file)
 }
 

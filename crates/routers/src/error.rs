@@ -91,11 +91,9 @@ pub enum Error {
     /// A router's state is not that of such a router.
     #[error("the router's state does not fit: {0}")]
     State(String),
-    /// A router's file cannot be read or written.
-    #[error("cannot {action} the router file {}: {problem}", path.display())]
+    /// A router's file cannot be read.
+    #[error("cannot read the router file {}: {problem}", path.display())]
     File {
-        /// `read` or `write`.
-        action: &'static str,
         /// The file.
         path: PathBuf,
         /// What is wrong.

@@ -107,26 +107,33 @@ impl HybridParams {
         Ok(chosen)
     }
 
-    pub(crate) fn restore(state: &State) -> Result<Box<dyn Router>, Error> {
-        let words = state.nested("words");
-        let texts: Vec<String> = words.read("texts")?;
+    pub(crate) fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        let rule = match self.fusion {
+            Fusion::ReciprocalRank => Rule::ReciprocalRank,
+            Fusion::WeightedSum => Rule::WeightedSum(state.read("weight")?),
+        };
+        let words = Bm25Params::default().restore(&state.nested("words"))?;
         let vectors = Dense::restore(&state.nested("vectors"))?;
-        if texts.len() != vectors.tool_embeddings().nrows() {
+        if let Rule::WeightedSum(weight) = rule
+            && !(0.0..=1.0).contains(&weight)
+        {
+            return Err(Error::State(format!("its weight is {weight}")));
+        }
+        if words.catalogue_size() != vectors.tool_embeddings().nrows() {
             return Err(Error::State(
                 "it has another number of texts than of vectors".to_owned(),
             ));
         }
         Ok(Box::new(Hybrid {
-            rule: state.read("rule")?,
-            words: Bm25::restore(&words)?,
+            rule,
+            words,
             vectors,
         }))
     }
 }
 
 /// What was fitted: the fusion, with the weight that was given or chosen.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy)]
 enum Rule {
     ReciprocalRank,
     /// The vectors' share.
@@ -161,7 +168,9 @@ impl Router for Hybrid {
 
     fn state(&self) -> State {
         let mut state = State::default();
-        state.note("rule", self.rule);
+        if let Rule::WeightedSum(weight) = self.rule {
+            state.note("weight", weight);
+        }
         state.nest("words", self.words.state());
         state.nest("vectors", self.vectors.state());
         state

@@ -1,7 +1,7 @@
 //! The serving path of the routers that compare vectors (the paper's Figure 2):
 //! embed → (adapt) → score → (re-rank) → top k.
 
-use crate::{Error, Ranked, Request, Router, State, baselines::Dense};
+use crate::{Error, Ranked, Request, Router, State, baselines::Dense, router::ABOVE_COSINES};
 
 /// Scores tool vectors, after an adapter moved the query and before a re-ranker orders the head
 /// anew, where there are such. OATS-S1 is a pipeline without either, over other tool vectors.
@@ -31,6 +31,15 @@ pub trait Rerank: Send + Sync {
 }
 
 impl Pipeline {
+    /// Scores and nothing else: where there is nothing to learn a stage from.
+    pub fn plain(tools: Dense) -> Self {
+        Self {
+            adapter: None,
+            tools,
+            reranker: None,
+        }
+    }
+
     /// Scores adapted queries.
     pub fn adapted(adapter: impl Adapt + 'static, tools: Dense) -> Self {
         Self {
@@ -49,41 +58,48 @@ impl Pipeline {
         }
     }
 
-    /// What [`adapted`](Self::adapted) made, of its state; the tools alone, if there is no adapter
-    /// in it, because nothing was known to learn it from.
+    /// The same stages over other tool vectors.
+    pub(crate) fn with_tools(self, tools: Dense) -> Self {
+        Self { tools, ..self }
+    }
+
+    /// What [`adapted`](Self::adapted) or [`plain`](Self::plain) made, of its state.
     pub(crate) fn restore_adapted<A: Adapt + 'static>(
         state: &State,
         adapter: impl Fn(&State, &Dense) -> Result<A, Error>,
     ) -> Result<Box<dyn Router>, Error> {
         let tools = Dense::restore(state)?;
-        Ok(match state.nested(ADAPTER) {
-            none if none == State::default() => Box::new(tools),
-            stage => Box::new(Self::adapted(adapter(&stage, &tools)?, tools)),
-        })
+        Ok(Box::new(if is_plain(state)? {
+            Self::plain(tools)
+        } else {
+            Self::adapted(adapter(&state.nested(ADAPTER), &tools)?, tools)
+        }))
     }
 
-    /// As [`restore_adapted`](Self::restore_adapted), for what [`reranked`](Self::reranked) made.
+    /// What [`reranked`](Self::reranked) or [`plain`](Self::plain) made, of its state.
     pub(crate) fn restore_reranked<R: Rerank + 'static>(
         state: &State,
         reranker: impl Fn(&State, &Dense) -> Result<R, Error>,
     ) -> Result<Box<dyn Router>, Error> {
         let tools = Dense::restore(state)?;
-        Ok(match state.nested(RERANKER) {
-            none if none == State::default() => Box::new(tools),
-            stage => {
-                let reranker = reranker(&stage, &tools)?;
-                Box::new(Self::reranked(tools, reranker))
-            }
-        })
+        Ok(Box::new(if is_plain(state)? {
+            Self::plain(tools)
+        } else {
+            let reranker = reranker(&state.nested(RERANKER), &tools)?;
+            Self::reranked(tools, reranker)
+        }))
     }
 }
 
 /// Names of the stages in a state.
-pub(crate) const ADAPTER: &str = "adapter";
+const ADAPTER: &str = "adapter";
 pub(crate) const RERANKER: &str = "reranker";
+/// The note that lists those there are, so that one that is missing from a file is missed.
+const STAGES: &str = "stages";
 
-/// Added to the scores of re-ranked tools, so that they stay above the others' cosines.
-const HEAD: f32 = 2.0;
+fn is_plain(state: &State) -> Result<bool, Error> {
+    Ok(state.read::<Vec<String>>(STAGES)?.is_empty())
+}
 
 impl Router for Pipeline {
     /// Scores are cosines; those of re-ranked tools are 2 to 3.
@@ -103,7 +119,7 @@ impl Router for Pipeline {
         let head = reranker.depth().min(ranking.len());
         let scores = reranker.rescore(&request, &ranking[..head]);
         for (ranked, score) in ranking.iter_mut().zip(scores) {
-            ranked.score = HEAD + score;
+            ranked.score = ABOVE_COSINES + score;
         }
         ranking = crate::router::keep_best(ranking, k);
         ranking
@@ -111,12 +127,16 @@ impl Router for Pipeline {
 
     fn state(&self) -> State {
         let mut state = self.tools.state();
+        let mut stages = Vec::new();
         if let Some(adapter) = &self.adapter {
+            stages.push(ADAPTER);
             state.nest(ADAPTER, adapter.state());
         }
         if let Some(reranker) = &self.reranker {
+            stages.push(RERANKER);
             state.nest(RERANKER, reranker.state());
         }
+        state.note(STAGES, stages);
         state
     }
 }

@@ -45,10 +45,13 @@ pub trait Router: Send + Sync {
         self.rank(request, 1).iter().map(|best| best.tool).collect()
     }
 
-    /// What the router consists of, for [`State::save`];
+    /// What the router consists of, for [`State::to_bytes`];
     /// [`RouterSpec::restore`](crate::RouterSpec::restore) makes the same router of it.
     fn state(&self) -> State;
 }
+
+/// Where the scores of tools begin that are to rank above others, whose scores are cosines.
+pub(crate) const ABOVE_COSINES: f32 = 2.0;
 
 /// Scores every tool of the request's pool with `score` and keeps the best `k`.
 ///

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{
     Error, Router, State, Training,
-    baselines::{Bm25, Bm25Params, Dense, Random},
+    baselines::{Bm25Params, Dense, Random},
     controls::{KnnParams, LinearParams},
     encoder::EncoderParams,
     hybrid::HybridParams,
@@ -179,24 +179,26 @@ impl RouterSpec {
         })
     }
 
-    /// Makes a fitted router of its [`State`].
+    /// Makes a fitted router of its [`State`]: the settings are these, what was fitted is the state's.
     ///
     /// # Errors
-    /// [`Error::State`] if the state is that of another router or damaged.
+    /// A hyper-parameter out of range, or [`Error::State`] if the state is that of another router or
+    /// damaged.
     pub fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        self.check()?;
         Ok(match self {
             Self::Random(_) => Box::new(Random::restore(state)?),
-            Self::Bm25(_) => Box::new(Bm25::restore(state)?),
+            Self::Bm25(params) => Box::new(params.restore(state)?),
             Self::Dense(_) | Self::OatsS1(_) => Box::new(Dense::restore(state)?),
-            Self::OatsS2(_) => S2Params::restore(state)?,
-            Self::OatsS3(_) => S3Params::restore(state)?,
+            Self::OatsS2(params) => params.restore(state)?,
+            Self::OatsS3(params) => params.restore(state)?,
             Self::AdapterRidge(_) => RidgeParams::restore(state)?,
             Self::Linear(_) => LinearParams::restore(state)?,
-            Self::Knn(_) => KnnParams::restore(state)?,
-            Self::Hybrid(_) => HybridParams::restore(state)?,
+            Self::Knn(params) => params.restore(state)?,
+            Self::Hybrid(params) => params.restore(state)?,
             Self::Threshold(_) => ThresholdParams::restore(state)?,
-            Self::Rnn(_) => RnnParams::restore(state)?,
-            Self::Encoder(_) => EncoderParams::restore(state)?,
+            Self::Rnn(params) => params.restore(state)?,
+            Self::Encoder(params) => params.restore(state)?,
         })
     }
 }

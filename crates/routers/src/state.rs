@@ -6,13 +6,12 @@
 //! what is no array (words, ids). A router inside a router has its names behind a prefix,
 //! `base/tools`.
 
-use std::{collections::BTreeMap, fs, io::Write, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use ndarray::{Array, ArrayBase, ArrayD, Data, Dimension};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tempfile::NamedTempFile;
 
 use crate::{Error, Router, RouterSpec};
 
@@ -41,9 +40,8 @@ impl State {
     }
 
     /// Adds what is no array.
-    pub fn note(&mut self, name: &str, content: impl Serialize) {
-        let content = serde_json::to_value(content).unwrap_or_default();
-        self.notes.insert(name.to_owned(), content);
+    pub fn note(&mut self, name: &str, content: impl Into<Value>) {
+        self.notes.insert(name.to_owned(), content.into());
     }
 
     /// Adds everything of `inner` behind `prefix/`.
@@ -103,22 +101,17 @@ impl State {
         }
     }
 
-    /// Writes the state of a router that was fitted by `spec`.
+    /// The file of a router that was fitted by `spec`.
     ///
     /// # Errors
-    /// [`Error::File`].
-    pub fn save(&self, spec: &RouterSpec, path: &Path) -> Result<(), Error> {
-        let fault = |problem: String| Error::File {
-            action: "write",
-            path: path.to_owned(),
-            problem,
-        };
+    /// [`Error::State`] if the header cannot be written as JSON.
+    pub fn to_bytes(&self, spec: &RouterSpec) -> Result<Vec<u8>, Error> {
         let header = Header {
             version: VERSION,
             router: spec.clone(),
             notes: self.notes.clone(),
         };
-        let header = serde_json::to_string(&header).map_err(|error| fault(error.to_string()))?;
+        let header = serde_json::to_string(&header).map_err(fault)?;
         let bytes: Vec<(&String, &[usize], Vec<u8>)> = self
             .arrays
             .iter()
@@ -133,42 +126,24 @@ impl State {
                 TensorView::new(Dtype::F32, shape.to_vec(), bytes).map(|view| (*name, view))
             })
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| fault(error.to_string()))?;
+            .map_err(fault)?;
         let metadata = [(METADATA.to_owned(), header)].into();
-        let content = safetensors::serialize(views, Some(metadata))
-            .map_err(|error| fault(error.to_string()))?;
-
-        let folder = path.parent().filter(|folder| folder.as_os_str() != "");
-        let write = || {
-            let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-            file.write_all(&content)?;
-            file.persist(path)?;
-            Ok(())
-        };
-        write().map_err(|error: std::io::Error| fault(error.to_string()))
+        safetensors::serialize(views, Some(metadata)).map_err(fault)
     }
 
-    /// Reads what [`save`](Self::save) wrote.
+    /// Reads what [`to_bytes`](Self::to_bytes) made.
     ///
     /// # Errors
-    /// [`Error::File`] if the file cannot be read or is something else.
-    pub fn load(path: &Path) -> Result<(RouterSpec, Self), Error> {
-        let fault = |problem: String| Error::File {
-            action: "read",
-            path: path.to_owned(),
-            problem,
-        };
-        let content = fs::read(path).map_err(|error| fault(error.to_string()))?;
-        let file = SafeTensors::deserialize(&content).map_err(|error| fault(error.to_string()))?;
-        let (_, metadata) =
-            SafeTensors::read_metadata(&content).map_err(|error| fault(error.to_string()))?;
+    /// [`Error::State`] if it is something else.
+    pub fn from_bytes(content: &[u8]) -> Result<(RouterSpec, Self), Error> {
+        let file = SafeTensors::deserialize(content).map_err(fault)?;
+        let (_, metadata) = SafeTensors::read_metadata(content).map_err(fault)?;
         let header = metadata
             .metadata()
             .as_ref()
             .and_then(|entries| entries.get(METADATA))
             .ok_or_else(|| fault(format!("it has no metadata entry `{METADATA}`")))?;
-        let header: Header =
-            serde_json::from_str(header).map_err(|error| fault(error.to_string()))?;
+        let header: Header = serde_json::from_str(header).map_err(fault)?;
         if header.version != VERSION {
             return Err(fault(format!(
                 "it has version {}, this program reads version {VERSION}",
@@ -182,8 +157,7 @@ impl State {
             }
             let (numbers, _) = view.data().as_chunks();
             let numbers = numbers.iter().map(|&bytes| f32::from_le_bytes(bytes));
-            let array = ArrayD::from_shape_vec(view.shape(), numbers.collect())
-                .map_err(|error| fault(error.to_string()))?;
+            let array = ArrayD::from_shape_vec(view.shape(), numbers.collect()).map_err(fault)?;
             arrays.insert(name, array);
         }
         let state = Self {
@@ -192,18 +166,34 @@ impl State {
         };
         Ok((header.router, state))
     }
+
+    /// Reads a file that holds what [`to_bytes`](Self::to_bytes) made.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the file cannot be read or is something else.
+    pub fn load(path: &Path) -> Result<(RouterSpec, Self), Error> {
+        let content = fs::read(path).map_err(unreadable(path))?;
+        Self::from_bytes(&content).map_err(unreadable(path))
+    }
 }
 
-/// Reads a router that was kept in a file by [`State::save`].
+fn fault(problem: impl ToString) -> Error {
+    Error::State(problem.to_string())
+}
+
+fn unreadable<E: ToString>(path: &Path) -> impl Fn(E) -> Error {
+    move |problem| Error::File {
+        path: path.to_owned(),
+        problem: problem.to_string(),
+    }
+}
+
+/// Makes a router of a file that holds what [`State::to_bytes`] made.
 ///
 /// # Errors
 /// [`Error::File`] or [`Error::State`] if the file is damaged or something else.
 pub fn load(path: &Path) -> Result<(RouterSpec, Box<dyn Router>), Error> {
     let (spec, state) = State::load(path)?;
-    let router = spec.restore(&state).map_err(|error| Error::File {
-        action: "read",
-        path: path.to_owned(),
-        problem: error.to_string(),
-    })?;
+    let router = spec.restore(&state).map_err(unreadable(path))?;
     Ok((spec, router))
 }

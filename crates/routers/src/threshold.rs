@@ -107,8 +107,17 @@ impl ThresholdParams {
     }
 
     pub(crate) fn restore(state: &State) -> Result<Box<dyn Router>, Error> {
+        let lowest = Lowest {
+            candidates: state.read("lowest_of_candidates")?,
+            catalogue: state.read("lowest_of_catalogue")?,
+        };
+        for cosine in [lowest.candidates, lowest.catalogue] {
+            if !(-1.0..=1.0).contains(&cosine) {
+                return Err(Error::State(format!("its threshold is {cosine}")));
+            }
+        }
         Ok(Box::new(Threshold {
-            lowest: state.read("lowest")?,
+            lowest,
             tools: Dense::restore(&state.nested("base"))?,
         }))
     }
@@ -157,7 +166,7 @@ fn selected(ranking: &[Ranked], threshold: f32) -> Vec<ToolId> {
 }
 
 /// The lowest cosine that selects a tool, by the kind of pool.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug)]
 struct Lowest {
     candidates: f32,
     catalogue: f32,
@@ -184,7 +193,8 @@ impl Router for Threshold {
 
     fn state(&self) -> State {
         let mut state = State::default();
-        state.note("lowest", self.lowest);
+        state.note("lowest_of_candidates", self.lowest.candidates);
+        state.note("lowest_of_catalogue", self.lowest.catalogue);
         state.nest("base", self.tools.state());
         state
     }

@@ -77,23 +77,22 @@ impl Vocabulary {
         ids
     }
 
-    /// The notes that [`restore`](Self::restore) makes the same vocabulary of.
+    /// The note that [`restore`](Self::restore) makes the same vocabulary of.
     pub(crate) fn state(&self) -> State {
         let mut state = State::default();
-        state.note("pieces", &self.pieces);
-        state.note("max_length", self.max_length);
+        state.note("pieces", self.pieces.clone());
         state
     }
 
     /// # Errors
-    /// [`Error::State`] if the notes are damaged.
-    pub(crate) fn restore(state: &State) -> Result<Self, Error> {
+    /// [`Error::State`] if the note is damaged.
+    pub(crate) fn restore(state: &State, max_length: usize) -> Result<Self, Error> {
         let vocabulary = Self {
             tokeniser: WordPieces::builtin()?,
             pieces: state.read("pieces")?,
-            max_length: state.read("max_length")?,
+            max_length,
         };
-        if vocabulary.max_length == 0 || !vocabulary.pieces.is_sorted_by(|one, next| one < next) {
+        if !vocabulary.pieces.is_sorted_by(|one, next| one < next) {
             return Err(Error::State("its vocabulary is damaged".to_owned()));
         }
         Ok(vocabulary)

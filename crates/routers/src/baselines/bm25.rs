@@ -51,6 +51,10 @@ impl Bm25Params {
             .collect();
         Ok(Bm25::index(*self, texts))
     }
+
+    pub(crate) fn restore(&self, state: &State) -> Result<Bm25, Error> {
+        Ok(Bm25::index(*self, state.read("texts")?))
+    }
 }
 
 /// An index of the tool texts: identifiers split, English stop words removed, words stemmed.
@@ -58,7 +62,6 @@ impl Bm25Params {
 /// The inverse document frequency is ln(1 + (N − n + ½) / (n + ½)), which is never negative; a
 /// word that stands twice in a request counts twice.
 pub struct Bm25 {
-    params: Bm25Params,
     /// The tool texts, identifiers split.
     texts: Vec<String>,
     embedder: Embedder<WordId>,
@@ -81,7 +84,6 @@ impl Bm25 {
             scorer.upsert(&tool, embedder.embed(text));
         }
         Self {
-            params,
             texts,
             embedder,
             scorer,
@@ -90,10 +92,6 @@ impl Bm25 {
 
     pub(crate) fn catalogue_size(&self) -> usize {
         self.texts.len()
-    }
-
-    pub(crate) fn restore(state: &State) -> Result<Self, Error> {
-        Ok(Self::index(state.read("params")?, state.read("texts")?))
     }
 }
 
@@ -110,8 +108,7 @@ impl Router for Bm25 {
 
     fn state(&self) -> State {
         let mut state = State::default();
-        state.note("params", self.params);
-        state.note("texts", &self.texts);
+        state.note("texts", self.texts.clone());
         state
     }
 }

@@ -12,6 +12,9 @@ pub struct Random {
     seed: u64,
 }
 
+/// How many different scores there are.
+const SCORES: usize = 1 << 24;
+
 impl Random {
     /// Takes the catalogue's size and the seed; learns nothing.
     pub fn fit(training: &Training<'_>) -> Self {
@@ -22,8 +25,14 @@ impl Random {
     }
 
     pub(crate) fn restore(state: &State) -> Result<Self, Error> {
+        let catalogue_size = state.read("catalogue_size")?;
+        if catalogue_size > SCORES {
+            return Err(Error::State(format!(
+                "its catalogue has {catalogue_size} tools, more than there are scores"
+            )));
+        }
         Ok(Self {
-            catalogue_size: state.read("catalogue_size")?,
+            catalogue_size,
             seed: state.read("seed")?,
         })
     }
@@ -37,7 +46,7 @@ impl Router for Random {
             .bytes()
             .fold(mix(self.seed), |state, byte| mix(state ^ u64::from(byte)));
         top_k(request, self.catalogue_size, k, |tool| {
-            (mix(text ^ mix(tool as u64)) >> 40) as f32 / (1u64 << 24) as f32
+            (mix(text ^ mix(tool as u64)) >> 40) as f32 / SCORES as f32
         })
     }
 

@@ -15,7 +15,11 @@ use ndarray::{Array2, ArrayView1, Axis};
 use oats_datasets::{ToolId, split::group_texts};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Ranked, Request, Router, State, Training, baselines::Dense, router::top_k};
+use crate::{
+    Error, Ranked, Request, Router, State, Training,
+    baselines::Dense,
+    router::{ABOVE_COSINES, top_k},
+};
 
 /// Hyper-parameters. The defaults did best on held-out training queries of MetaTool and of the
 /// built-in benchmark.
@@ -81,9 +85,9 @@ impl KnnParams {
         }))
     }
 
-    pub(crate) fn restore(state: &State) -> Result<Box<dyn Router>, Error> {
+    pub(crate) fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
         let knn = Knn {
-            params: state.read("params")?,
+            params: *self,
             tools: Dense::restore(&state.nested("base"))?,
             queries: state.array("queries")?,
             votes: state.read("votes")?,
@@ -109,9 +113,6 @@ struct Knn {
     /// The right tools of each.
     votes: Vec<Vec<ToolId>>,
 }
-
-/// Added to votes, so that they stay above the cosines of the tools that got none.
-const VOTED: f32 = 2.0;
 
 impl Knn {
     /// Each tool's sum of weights, 0 to 1.
@@ -153,7 +154,7 @@ impl Router for Knn {
         let tools = self.tools.tool_embeddings();
         top_k(request, votes.len(), k, |tool| {
             if votes[tool] > 0.0 {
-                VOTED + votes[tool]
+                ABOVE_COSINES + votes[tool]
             } else {
                 tools.row(tool).dot(&query)
             }
@@ -162,10 +163,9 @@ impl Router for Knn {
 
     fn state(&self) -> State {
         let mut state = State::default();
-        state.note("params", self.params);
         state.nest("base", self.tools.state());
         state.put("queries", &self.queries);
-        state.note("votes", &self.votes);
+        state.note("votes", self.votes.clone());
         state
     }
 }

@@ -17,7 +17,11 @@ use ndarray::{Array1, Array2, ArrayView1, Axis};
 use oats_datasets::ToolId;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Ranked, Request, Router, State, Training, baselines::Dense, router::top_k};
+use crate::{
+    Error, Ranked, Request, Router, State, Training,
+    baselines::Dense,
+    router::{ABOVE_COSINES, top_k},
+};
 
 /// Hyper-parameters. The defaults did best on held-out training queries of MetaTool and of the
 /// built-in benchmark.
@@ -156,9 +160,6 @@ struct Linear {
     biases: Array1<f32>,
 }
 
-/// Where the scores of classes begin: above the cosines of the other tools.
-const CLASSES: f32 = 2.0;
-
 impl Router for Linear {
     /// A class's score is its logit, shifted so that the catalogue's lowest is 2; a tool that is no
     /// class ranks behind, by the cosine with its own vector.
@@ -169,7 +170,7 @@ impl Router for Linear {
         let tools = self.tools.tool_embeddings();
         top_k(request, tools.nrows(), k, |tool| {
             match self.classes.binary_search(&tool) {
-                Ok(class) => CLASSES + (logits[class] - lowest),
+                Ok(class) => ABOVE_COSINES + (logits[class] - lowest),
                 Err(_) => tools.row(tool).dot(&query),
             }
         })
@@ -178,7 +179,7 @@ impl Router for Linear {
     fn state(&self) -> State {
         let mut state = State::default();
         state.nest("base", self.tools.state());
-        state.note("classes", &self.classes);
+        state.note("classes", self.classes.clone());
         state.put("weights", &self.weights);
         state.put("biases", &self.biases);
         state

@@ -213,8 +213,8 @@ impl EncoderParams {
         (log_softmax(&logits, D::Minus1)? * shares)?.sum_all()? / -(rows.len() as f64)
     }
 
-    pub(crate) fn restore(state: &State) -> Result<Box<dyn Router>, Error> {
-        Ok(Box::new(Encoder::restore(state)?))
+    pub(crate) fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        Ok(Box::new(Encoder::restore(self, state)?))
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use candle_core::Tensor;
-use ndarray::{Array2, ArrayD, IxDyn};
+use ndarray::{Array2, ArrayD};
 
 use super::{EncoderParams, KIND, network::Network};
 use crate::{Error, Ranked, Request, Router, State, baselines::Dense, vocabulary::Vocabulary};
 
 pub(super) struct Encoder {
-    params: EncoderParams,
     vocabulary: Arc<Vocabulary>,
     network: Network,
+    /// The network's arrays.
+    weights: State,
     tools: Dense,
 }
 
@@ -32,17 +32,15 @@ impl Encoder {
             Array2::from_shape_vec((ids.len(), params.dimensions), vectors.map_err(&tensor)?)
                 .map_err(|error| Error::Shape(error.to_string()))?;
         Ok(Self {
-            params: params.clone(),
             vocabulary: vocabulary.clone(),
+            weights: weights(&network)?,
             network,
             tools: Dense::new(tools),
         })
     }
 
-    pub(super) fn restore(state: &State) -> Result<Self, Error> {
-        let params: EncoderParams = state.read("params")?;
-        params.check()?;
-        let vocabulary = Vocabulary::restore(&state.nested("vocabulary"))?;
+    pub(super) fn restore(params: &EncoderParams, state: &State) -> Result<Self, Error> {
+        let vocabulary = Vocabulary::restore(&state.nested("vocabulary"), params.max_length)?;
         let tools = Dense::restore(&state.nested("tool-vectors"))?;
         let (count, d) = tools.tool_embeddings().dim();
         if d != params.dimensions {
@@ -50,11 +48,11 @@ impl Encoder {
                 "its tool vectors have {d} components"
             )));
         }
-        let weights = state.nested("weights");
+        let network = Network::restore(params, vocabulary.len(), count, &state.nested("weights"))?;
         Ok(Self {
-            network: Network::restore(&params, vocabulary.len(), count, &weights)?,
+            weights: weights(&network)?,
+            network,
             vocabulary: vocabulary.into(),
-            params,
             tools,
         })
     }
@@ -69,7 +67,7 @@ impl Router for Encoder {
             .encode(&[ids])
             .and_then(|rows| rows.flatten_all()?.to_vec1());
         // Every shape was checked when the network was made; without a vector, all tools score 0.
-        let query = query.unwrap_or_else(|_| vec![0.0; self.params.dimensions]);
+        let query = query.unwrap_or_else(|_| vec![0.0; self.tools.tool_embeddings().ncols()]);
         let request = Request {
             embedding: &query,
             ..*request
@@ -78,21 +76,21 @@ impl Router for Encoder {
     }
 
     fn state(&self) -> State {
-        let mut weights = State::default();
-        for (name, tensor) in self.network.named() {
-            weights.put(name, &array(tensor));
-        }
         let mut state = State::default();
-        state.note("params", &self.params);
         state.nest("vocabulary", self.vocabulary.state());
-        state.nest("weights", weights);
+        state.nest("weights", self.weights.clone());
         state.nest("tool-vectors", self.tools.state());
         state
     }
 }
 
-/// The tensor's values. Reading one on the CPU does not fail.
-fn array(tensor: &Tensor) -> ArrayD<f32> {
-    let values = tensor.flatten_all().and_then(|flat| flat.to_vec1());
-    ArrayD::from_shape_vec(IxDyn(tensor.dims()), values.unwrap_or_default()).unwrap_or_default()
+fn weights(network: &Network) -> Result<State, Error> {
+    let mut weights = State::default();
+    for (name, tensor) in network.named() {
+        let values = tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
+        let array = ArrayD::from_shape_vec(tensor.dims(), values.map_err(Error::tensor(KIND))?)
+            .map_err(|error| Error::State(error.to_string()))?;
+        weights.put(name, &array);
+    }
+    Ok(weights)
 }

@@ -63,7 +63,7 @@ impl RidgeParams {
         training.check()?;
         let tools = self.base.fit(training)?;
         if !has_successes(training) {
-            return Ok(Box::new(tools));
+            return Ok(Box::new(Pipeline::plain(tools)));
         }
         let lambda = match self.lambda {
             Some(lambda) => lambda,

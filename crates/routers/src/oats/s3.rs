@@ -37,7 +37,7 @@ use crate::{
     Error, Router, State, Training,
     baselines::Dense,
     learn::{Fit, Schedule, Weights, tensor},
-    pipeline::{ADAPTER, Adapt, Pipeline},
+    pipeline::{Adapt, Pipeline},
     training::check_share,
 };
 
@@ -128,7 +128,7 @@ impl S3Params {
         self.check()?;
         training.check()?;
         if !has_successes(training) {
-            return Ok(Box::new(self.base.fit(training)?));
+            return Ok(Box::new(Pipeline::plain(self.base.fit(training)?)));
         }
         let (fit, validation) = training.fit_and_validation(self.validation);
         let part = training.part(&fit);
@@ -163,13 +163,11 @@ impl S3Params {
             |router| training.ndcg(router, &validation),
         )?;
 
-        let adapter = Adapter::restore(&learned.state().nested(ADAPTER), &tools)?;
-        let tools = self.base.fit(training)?;
-        Ok(Box::new(Pipeline::adapted(adapter, tools)))
+        Ok(Box::new(learned.with_tools(self.base.fit(training)?)))
     }
 
-    pub(crate) fn restore(state: &State) -> Result<Box<dyn Router>, Error> {
-        Pipeline::restore_adapted(state, Adapter::restore)
+    pub(crate) fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        Pipeline::restore_adapted(state, |state, tools| Adapter::restore(self, state, tools))
     }
 
     fn schedule(&self) -> Schedule {
@@ -338,16 +336,17 @@ impl Adapter {
         })
     }
 
-    fn restore(state: &State, tools: &Dense) -> Result<Self, Error> {
+    fn restore(params: &S3Params, state: &State, tools: &Dense) -> Result<Self, Error> {
         let adapter = Self {
             w1: state.array("w1")?,
             b1: state.array("b1")?,
             w2: state.array("w2")?,
             b2: state.array("b2")?,
-            residual: state.read("residual")?,
+            residual: params.residual,
         };
-        let (dimension, hidden) = (tools.tool_embeddings().ncols(), adapter.b1.len());
+        let (dimension, hidden) = (tools.tool_embeddings().ncols(), params.hidden);
         let fits = adapter.w1.dim() == (dimension, hidden)
+            && adapter.b1.len() == hidden
             && adapter.w2.dim() == (hidden, dimension)
             && adapter.b2.len() == dimension;
         if !fits {
@@ -375,7 +374,6 @@ impl Adapt for Adapter {
         state.put("b1", &self.b1);
         state.put("w2", &self.w2);
         state.put("b2", &self.b2);
-        state.note("residual", self.residual);
         state
     }
 }

@@ -247,11 +247,10 @@ impl RnnParams {
             rows,
             schedule: self.schedule(),
         };
-        let max_tools = (self.head == Head::Sequence).then_some(self.max_tools);
         let router = fit.run(
             &weights,
             |rows, rng, epoch| network.loss(rows, rng, epoch),
-            || Rnn::of(&weights, vocabulary.clone(), self.pooling, max_tools),
+            || Rnn::of(self, &weights, vocabulary.clone()),
             |router| training.ndcg(router, &validation),
         )?;
         Ok(Box::new(router))
@@ -268,14 +267,19 @@ impl RnnParams {
         Ok(())
     }
 
+    /// What bounds the decoder, where there is one.
+    fn most_emitted(&self) -> Option<usize> {
+        (self.head == Head::Sequence).then_some(self.max_tools)
+    }
+
     /// τ falls by the same factor from epoch to epoch.
     fn temperature(&self, epoch: Epoch) -> f64 {
         let done = (epoch.number - 1) as f64 / (epoch.of - 1).max(1) as f64;
         self.temperature_from * (self.temperature_to / self.temperature_from).powf(done)
     }
 
-    pub(crate) fn restore(state: &State) -> Result<Box<dyn Router>, Error> {
-        Ok(Box::new(Rnn::restore(state)?))
+    pub(crate) fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        Ok(Box::new(Rnn::restore(self, state)?))
     }
 }
 

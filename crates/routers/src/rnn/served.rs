@@ -8,7 +8,7 @@ use oats_datasets::ToolId;
 use crate::{Error, Ranked, Request, Router, State, learn::Weights, top_k, vocabulary::Vocabulary};
 
 use super::{
-    Pooling,
+    Pooling, RnnParams,
     lstm::{Columns, forward},
     network::{DECODER, ENCODER, OUTPUT, OUTPUT_BIAS},
 };
@@ -89,10 +89,9 @@ struct Decoder {
 
 impl Rnn {
     pub(super) fn of(
+        params: &RnnParams,
         weights: &Weights,
         vocabulary: Arc<Vocabulary>,
-        pooling: Pooling,
-        max_tools: Option<usize>,
     ) -> Result<Self, Error> {
         let decoder = |max_tools| {
             Ok::<_, Error>(Decoder {
@@ -103,17 +102,16 @@ impl Rnn {
         Ok(Self {
             vocabulary,
             encoder: Reader::of(weights, ENCODER)?,
-            pooling,
+            pooling: params.pooling,
             output: weights.array(OUTPUT)?,
             output_bias: weights.array(OUTPUT_BIAS)?,
-            decoder: max_tools.map(decoder).transpose()?,
+            decoder: params.most_emitted().map(decoder).transpose()?,
         })
     }
 
-    pub(super) fn restore(state: &State) -> Result<Self, Error> {
-        let vocabulary = Vocabulary::restore(&state.nested("vocabulary"))?;
+    pub(super) fn restore(params: &RnnParams, state: &State) -> Result<Self, Error> {
+        let vocabulary = Vocabulary::restore(&state.nested("vocabulary"), params.max_length)?;
         let output: Array2<f32> = state.array(OUTPUT)?;
-        let max_tools: Option<usize> = state.read("max_tools")?;
         let decoder = |max_tools| {
             Ok::<_, Error>(Decoder {
                 reader: Reader::restore(&state.nested(DECODER), output.nrows())?,
@@ -123,9 +121,9 @@ impl Rnn {
         let rnn = Self {
             encoder: Reader::restore(&state.nested(ENCODER), vocabulary.len())?,
             vocabulary: Arc::new(vocabulary),
-            pooling: state.read("pooling")?,
+            pooling: params.pooling,
             output_bias: state.array(OUTPUT_BIAS)?,
-            decoder: max_tools.map(decoder).transpose()?,
+            decoder: params.most_emitted().map(decoder).transpose()?,
             output,
         };
         let hidden = rnn.encoder.hidden_size();
@@ -243,11 +241,8 @@ impl Router for Rnn {
         let mut state = State::default();
         state.nest("vocabulary", self.vocabulary.state());
         state.nest(ENCODER, self.encoder.state());
-        state.note("pooling", self.pooling);
         state.put(OUTPUT, &self.output);
         state.put(OUTPUT_BIAS, &self.output_bias);
-        let max_tools = self.decoder.as_ref().map(|decoder| decoder.max_tools);
-        state.note("max_tools", max_tools);
         if let Some(decoder) = &self.decoder {
             state.nest(DECODER, decoder.reader.state());
         }

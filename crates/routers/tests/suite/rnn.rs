@@ -1,5 +1,7 @@
 //! The LSTM controller: what it learns, what it serves, and what it refuses.
 
+use std::fs;
+
 use candle_core::{Device, Tensor};
 use candle_nn::ops::sigmoid;
 use ndarray::{Array1, Array2};
@@ -98,7 +100,7 @@ fn every_head_learns_which_word_tells_the_tool() {
 }
 
 /// The logits of a text, by candle's own operations, one time step after another.
-fn reference_logits(state: &State, text: &str) -> Vec<f32> {
+fn reference_logits(pooling: Pooling, state: &State, text: &str) -> Vec<f32> {
     let matrix = |name: &str| -> Tensor {
         let array: ndarray::ArrayD<f32> = state.array(name).unwrap();
         let values: Vec<f32> = array.iter().copied().collect();
@@ -130,7 +132,7 @@ fn reference_logits(state: &State, text: &str) -> Vec<f32> {
         (hidden, cell) = step(number(id), &hidden, &cell).unwrap();
         states.push(hidden.clone());
     }
-    let pooled = match state.read::<Pooling>("pooling").unwrap() {
+    let pooled = match pooling {
         Pooling::Last => hidden,
         Pooling::Mean => Tensor::cat(&states, 0).unwrap().mean_keepdim(0).unwrap(),
     };
@@ -155,7 +157,7 @@ fn served_logits_are_candles() {
             "could you please sell the stocks of 17 bakeries?",
             "xylophone",
         ] {
-            let expected = reference_logits(&router.state(), text);
+            let expected = reference_logits(pooling, &router.state(), text);
             let ranking = router.rank(&asks(text), WORDS.len());
             assert_eq!(ranking.len(), WORDS.len());
             for Ranked { tool, score } in ranking {
@@ -440,7 +442,7 @@ fn a_fit_that_diverges_stops_and_gives_the_last_good_router() {
             panic!("{error}")
         };
         assert!(epoch > 1);
-        let spec = RouterSpec::Rnn(small());
+        let spec = RouterSpec::Rnn(RnnParams { head, ..small() });
         let router = spec.restore(&last_good.unwrap()).unwrap();
         ranks_everything(&*router, WORDS.len());
 
@@ -480,7 +482,7 @@ fn a_file_gives_the_same_router() {
         });
         let router = spec.fit(&problem.training()).unwrap();
         let path = folder.path().join("router");
-        router.state().save(&spec, &path).unwrap();
+        fs::write(&path, router.state().to_bytes(&spec).unwrap()).unwrap();
         let (loaded_spec, loaded) = load(&path).unwrap();
         assert_eq!(loaded_spec, spec);
         assert_eq!(loaded.state(), router.state());
@@ -530,18 +532,9 @@ fn a_damaged_state_is_refused() {
             "{name}"
         );
     }
-    for (note, content) in [
-        ("vocabulary/pieces", "[3, 2]"),
-        ("vocabulary/max_length", "0"),
-    ] {
-        let mut damaged = state.clone();
-        let content: serde_json::Value = serde_json::from_str(content).unwrap();
-        damaged.note(note, content);
-        assert!(
-            matches!(spec.restore(&damaged), Err(Error::State(_))),
-            "{note}"
-        );
-    }
+    let mut damaged = state.clone();
+    damaged.note("vocabulary/pieces", vec![3, 2]);
+    assert!(matches!(spec.restore(&damaged), Err(Error::State(_))));
 }
 
 #[test]

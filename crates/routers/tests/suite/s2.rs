@@ -92,7 +92,7 @@ fn features_are_what_their_documentation_says() {
     let router = spec("kind = \"oats-s2\"\ntop_k = 2\nepochs = 1");
     let mut state = fitted_state(&router, &problem);
     // Of so few queries some features are never seen.
-    state.note("reranker/without", Vec::<String>::new());
+    state.note("reranker/used", vec![true; 7]);
     let request = Request {
         text: "rain rain map",
         embedding: &[0.6, 0.8],
@@ -213,7 +213,6 @@ fn few_outcomes_are_no_reason_to_prefer_tools_without() {
                 let router = spec(&format!("kind = \"{kind}\""));
                 ndcg(router.fit(&training.training()).unwrap().as_ref(), &test)
             });
-            println!("{outcomes} {seed}: {dense} → {s2}");
             assert!(
                 s2 > dense - 0.05,
                 "{outcomes} a tool, seed {seed}: {dense} → {s2}"

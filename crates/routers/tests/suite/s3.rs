@@ -41,7 +41,12 @@ fn it_serves_what_its_formula_says() {
         &array![[0.0f32, 2.0], [9.0, 9.0], [1.0, -1.0]],
     );
     state.put("adapter/b2", &array![0.3f32, 0.0]);
-    let stage = spec("kind = \"oats-s3\"");
+    state.note("stages", vec!["adapter"]);
+    let stage = |residual| {
+        spec(&format!(
+            "kind = \"oats-s3\"\nhidden = 3\nresidual = {residual}"
+        ))
+    };
     let request = Request {
         text: "",
         embedding: &[0.6, 0.8],
@@ -49,8 +54,7 @@ fn it_serves_what_its_formula_says() {
     };
     // relu(W₁q + b₁) = (0.6 + 0.4 − 0.5, −0.6 + 0.1, 1.6) = (0.5, 0, 1.6); W₂· + b₂ = (1.9, −0.6)
     for (residual, moved) in [(true, [2.5f32, 0.2]), (false, [1.9, -0.6])] {
-        state.note("adapter/residual", residual);
-        let ranking = stage.restore(&state).unwrap().rank(&request, 2);
+        let ranking = stage(residual).restore(&state).unwrap().rank(&request, 2);
         let norm = (moved[0] * moved[0] + moved[1] * moved[1]).sqrt();
         for (ranked, expected) in ranking.iter().zip(moved) {
             assert!((ranked.score - expected / norm).abs() < 1e-6, "{ranked:?}");
@@ -63,7 +67,7 @@ fn it_serves_what_its_formula_says() {
     // A vector that vanishes has no direction; the query's own stands in.
     state.put("adapter/w2", &Array2::<f32>::zeros((3, 2)));
     state.put("adapter/b2", &Array1::<f32>::zeros(2));
-    let ranking = stage.restore(&state).unwrap().rank(&request, 1);
+    let ranking = stage(false).restore(&state).unwrap().rank(&request, 1);
     assert_eq!((ranking[0].tool, ranking[0].score), (1, 0.8));
 }
 

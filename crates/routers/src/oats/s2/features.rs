@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::outcomes::{Negatives, failures, means_by_tool, successes};
 use crate::{
     Error, Ranked, Request, Router, State, Training,
-    baselines::{Bm25, Dense},
+    baselines::{Bm25, Bm25Params, Dense},
 };
 
 /// A feature of a request and a tool of the head, the K best-scored tools of the request's pool.
@@ -174,16 +174,23 @@ impl Features {
         state.put("success_centroids", &self.success_centroids);
         state.put("failure_centroids", &self.failure_centroids);
         state.put("success_counts", &self.success_counts);
-        state.note("without", &self.without);
+        let used = Feature::ALL.map(|feature| !self.without.contains(&feature));
+        state.note("used", used.to_vec());
     }
 
     pub(super) fn restore(state: &State, tools: &Dense) -> Result<Self, Error> {
+        let used: [bool; Feature::ALL.len()] = state.read("used")?;
         let features = Self {
-            words: Arc::new(Bm25::restore(&state.nested("words"))?),
+            words: Arc::new(Bm25Params::default().restore(&state.nested("words"))?),
             success_centroids: state.array("success_centroids")?,
             failure_centroids: state.array("failure_centroids")?,
             success_counts: state.array("success_counts")?,
-            without: state.read("without")?,
+            without: Feature::ALL
+                .into_iter()
+                .zip(used)
+                .filter(|&(_, used)| !used)
+                .map(|(feature, _)| feature)
+                .collect(),
         };
         let shape = tools.tool_embeddings().dim();
         let fits = features.success_centroids.dim() == shape

@@ -121,7 +121,7 @@ impl S2Params {
         let learning = training.part(&fit);
         let examples = self.examples(&learning.view(), &words)?;
         if examples.count == 0 {
-            return Ok(Box::new(self.base.fit(training)?));
+            return Ok(Box::new(Pipeline::plain(self.base.fit(training)?)));
         }
 
         let mut weights = Weights::new(training.seed);
@@ -151,10 +151,10 @@ impl S2Params {
         Ok(Box::new(self.pipeline(tools, Arc::new(features), mlp)))
     }
 
-    pub(crate) fn restore(state: &State) -> Result<Box<dyn Router>, Error> {
+    pub(crate) fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
         Pipeline::restore_reranked(state, |state, tools| {
             Ok(Reranker {
-                top_k: state.read("top_k")?,
+                top_k: self.top_k,
                 features: Arc::new(Features::restore(state, tools)?),
                 mlp: Mlp::restore(state)?,
             })
@@ -254,7 +254,6 @@ impl Rerank for Reranker {
 
     fn state(&self) -> State {
         let mut state = State::default();
-        state.note("top_k", self.top_k);
         self.features.put(&mut state);
         self.mlp.put(&mut state);
         state
