@@ -16,12 +16,12 @@ use super::{
 const SPLITS: [&str; 3] = ["instance", "query", "tool"];
 
 const LEFT: u32 = 210;
-const TOP: u32 = 156;
+const TOP: u32 = 174;
 const PANEL_WIDTH: u32 = 262;
 const PANEL_GAP: u32 = 34;
 const LEAST_WIDTH: u32 = 780;
 const ROW: u32 = 36;
-const PANEL_MARGIN: u32 = 62;
+const PANEL_MARGIN: u32 = 76;
 
 pub(super) fn draw(shown: &Shown<'_>, title: &str) -> Result<Option<String>> {
     let rows = &shown.rows;
@@ -70,8 +70,12 @@ pub(super) fn draw(shown: &Shown<'_>, title: &str) -> Result<Option<String>> {
                     .filter(|row| row.dataset == *dataset && row.pool == *pool)
                     .filter(|row| is_with(row, embedder))
                     .collect();
-                let title = format!("{dataset}, {pool} ({embedder})");
-                draw_panel(&panel, &title, &routers, &panel_rows)?;
+                canvas.draw(&Text::new(
+                    format!("{dataset}, {pool} ({embedder})"),
+                    (left as i32, top as i32 - 14),
+                    style::text(14, style::INK).pos(Pos::new(HPos::Left, VPos::Center)),
+                ))?;
+                draw_panel(&panel, &routers, &panel_rows)?;
             }
         }
         Ok(())
@@ -109,12 +113,7 @@ fn draw_mark(canvas: &Canvas<'_>, split: &str, at: (i32, i32), colour: RGBColor)
     Ok(())
 }
 
-fn draw_panel(
-    panel: &Canvas<'_>,
-    title: &str,
-    routers: &[&str],
-    rows: &[&&MetricRow],
-) -> Result<()> {
+fn draw_panel(panel: &Canvas<'_>, routers: &[&str], rows: &[&&MetricRow]) -> Result<()> {
     let mut chart = ChartBuilder::on(panel)
         .x_label_area_size(40)
         .build_cartesian_2d(0.0..1.0, 0.0..routers.len() as f64)?;
@@ -123,7 +122,7 @@ fn draw_panel(
         .disable_y_axis()
         .x_labels(6)
         .x_label_formatter(&|x| format!("{x:.1}"))
-        .x_desc(title)
+        .x_desc("NDCG@5")
         .draw()?;
     for row in rows {
         let Some(index) = routers.iter().position(|router| row.router == *router) else {

@@ -248,7 +248,7 @@ fn out_folder_that_cannot_be_written() {
 
 #[test]
 fn only_blessing_writes_to_the_committed_results() {
-    let workspace = Place::workspace();
+    let workspace = Place::small_workspace();
     workspace.write("results/main/keep", "");
     let mut commands = [
         workspace.command(&["run", "experiments/main.toml", "--out", "results"]),
@@ -263,7 +263,7 @@ fn only_blessing_writes_to_the_committed_results() {
 
 #[test]
 fn committed_results_that_cannot_be_read() {
-    let workspace = Place::workspace();
+    let workspace = Place::small_workspace();
     workspace.write("results/main/metrics.csv", "experiment,dataset\n");
     let told = workspace.run(&["reproduce", "--datasets", "builtin"]);
     told.assert_refused(&["results/main/metrics.csv", "line 1", "restore it from git"]);

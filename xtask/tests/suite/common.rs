@@ -20,6 +20,10 @@ pub(crate) struct Told {
     pub(crate) stderr: String,
 }
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
 impl Place {
     /// An empty folder.
     pub(crate) fn empty() -> Self {
@@ -36,15 +40,32 @@ impl Place {
     /// What `reproduce` reads of this workspace, without results.
     pub(crate) fn workspace() -> Self {
         let place = Self::empty();
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let mut files = vec![PathBuf::from("README.md"), "paper/published.toml".into()];
-        for entry in fs::read_dir(root.join("experiments")).unwrap() {
-            files.push(Path::new("experiments").join(entry.unwrap().file_name()));
+        for file in ["README.md", "paper/published.toml"] {
+            place.copy(file);
         }
-        for file in files {
-            place.write(file.to_str().unwrap(), fs::read(root.join(&file)).unwrap());
+        for entry in fs::read_dir(root().join("experiments")).unwrap() {
+            place.copy(Path::new("experiments").join(entry.unwrap().file_name()));
         }
         place
+    }
+
+    /// The same with two experiments, and in `main` only the four routers that are quick to fit.
+    pub(crate) fn small_workspace() -> Self {
+        let place = Self::empty();
+        for file in [
+            "README.md",
+            "paper/published.toml",
+            "experiments/s1-convergence.toml",
+        ] {
+            place.copy(file);
+        }
+        place.write("experiments/main.toml", include_str!("main.toml"));
+        place
+    }
+
+    fn copy(&self, file: impl AsRef<Path>) {
+        let file = file.as_ref();
+        self.write(file.to_str().unwrap(), fs::read(root().join(file)).unwrap());
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {

@@ -8,7 +8,7 @@ use crate::common::Place;
 
 #[test]
 fn the_same_run_draws_the_same_bytes() {
-    let place = Place::workspace();
+    let place = Place::small_workspace();
     let draw = |out| {
         place.succeed(&[
             "reproduce",
@@ -35,7 +35,7 @@ fn figures_open_and_keep_their_texts_on_the_canvas() {
     let place = Place::workspace();
     place.add_metatool();
     let datasets = ["--datasets", "builtin,metatool", "--data-dir", "data"];
-    let extent = ["--experiments", "main,s1-convergence", "--seeds", "2"];
+    let extent = ["--experiments", "main,s1-convergence", "--seeds", "1"];
     place.succeed(&[&["reproduce"], &extent[..], &datasets[..]].concat());
     for figure in ["main/ndcg-by-router", "s1-convergence/convergence"] {
         let svg = place.read(&format!("target/reproduce/{figure}.svg"));

@@ -49,7 +49,7 @@ fn a_run_of_nothing_is_a_failure() {
 
 #[test]
 fn reproduce_ends_with_what_it_did_not_run() {
-    let workspace = Place::workspace();
+    let workspace = Place::small_workspace();
     let told = workspace.succeed(&["reproduce", "--seeds", "1"]);
     let end = told.stdout.split("Verdict").nth(1).expect("a verdict");
     for dataset in ["metatool", "toole", "toolbench"] {

@@ -28,6 +28,11 @@ fn into<'a>(arguments: &[&'a str], out: &'a str) -> Vec<&'a str> {
 #[test]
 fn two_runs_and_one_thread_give_the_same_bytes() {
     let place = Place::workspace();
+    place.edit(
+        "experiments/main.toml",
+        "embedders = [\"static\"]\nsplits = [\"instance\", \"query\", \"tool\"]",
+        "embedders = [\"static\"]\nsplits = [\"query\"]",
+    );
     place.succeed(&into(&MAIN, "one"));
     place.succeed(&into(&MAIN, "two"));
     let told = Told::of(
@@ -79,7 +84,7 @@ fn kill_half_way(place: &Place, out: &str) -> String {
 
 #[test]
 fn a_killed_run_goes_on_to_the_same_bytes() {
-    let place = Place::workspace();
+    let place = Place::small_workspace();
     place.succeed(&into(&CONVERGENCE, "whole"));
     let cells = kill_half_way(&place, "broken");
     // A disk that was full could also leave half a cell.
@@ -122,7 +127,7 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
 
 #[test]
 fn the_verdict_confirms_or_contradicts() {
-    let place = Place::workspace();
+    let place = Place::small_workspace();
     place.succeed(&[&MAIN[..], &["--bless"]].concat());
     let told = place.succeed(&MAIN);
     let lines = |file: &str| place.read(&format!("results/main/{file}")).lines().count() - 1;
@@ -177,12 +182,7 @@ fn the_verdict_confirms_or_contradicts() {
 
 #[test]
 fn a_quick_run_is_confirmed_by_the_whole_one() {
-    let place = Place::workspace();
-    place.edit(
-        "experiments/main.toml",
-        "datasets = [\"builtin\"]\n",
-        "datasets = [\"builtin\"]\nquick = { splits = [\"query\"], pools = [\"catalogue\"] }\n",
-    );
+    let place = Place::small_workspace();
     let builtin = ["--experiments", "main", "--datasets", "builtin"];
     place.succeed(&[&["reproduce", "--bless"], &builtin[..]].concat());
     let told = place.succeed(&[&["reproduce", "--quick"], &builtin[..]].concat());
@@ -213,7 +213,7 @@ fn fitted_routers_are_saved_when_asked_for() {
 
 #[test]
 fn blessing_changes_only_what_was_run() {
-    let place = Place::workspace();
+    let place = Place::small_workspace();
     let all = ["reproduce", "--datasets", "builtin", "--bless"];
     place.succeed(&all);
     let main = place.read("results/main/metrics.csv");
@@ -260,7 +260,7 @@ fn blessing_changes_only_what_was_run() {
 
 #[test]
 fn nothing_is_blessed_when_a_later_experiment_fails() {
-    let place = Place::workspace();
+    let place = Place::small_workspace();
     place.succeed(&[&MAIN[..], &["--bless"]].concat());
     let (results, readme) = (place.files("results"), place.read("README.md"));
     place.write("out/s1-convergence", "a file in the folder's place");

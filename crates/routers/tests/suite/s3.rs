@@ -5,7 +5,7 @@ use oats_routers::{Request, Router, State};
 
 use crate::{
     common::{Problem, query},
-    oats::{assert_ranks_as_dense, between, ndcg, spec},
+    oats::{assert_ranks_as_dense, between, ndcg, rankings, spec},
 };
 
 #[test]
