@@ -77,16 +77,16 @@ impl Manifest {
         })
     }
 
-    /// Takes over the entries of `newer`. Older ones stay where rows of theirs do: those of other
-    /// datasets, and of the `partly_kept` ones those that made other rows than the newer.
-    pub(crate) fn merge(mut self, newer: Self, partly_kept: &HashSet<String>) -> Self {
+    /// Takes over the entries of `newer`. Older ones stay for the datasets that keep older rows, but
+    /// for those that made the same rows as the newer.
+    pub(crate) fn merge(mut self, newer: Self, keep_rows: &HashSet<String>) -> Self {
+        self.datasets
+            .retain(|dataset, _| keep_rows.contains(dataset));
         for (dataset, mut entries) in newer.datasets {
             let older = self.datasets.remove(&dataset).unwrap_or_default();
-            if partly_kept.contains(&dataset) {
-                let replaced = |old: &DatasetEntry| entries.iter().any(|new| new.replaces(old));
-                let kept: Vec<_> = older.into_iter().filter(|old| !replaced(old)).collect();
-                entries.extend(kept);
-            }
+            let replaced = |old: &DatasetEntry| entries.iter().any(|new| new.replaces(old));
+            let kept: Vec<_> = older.into_iter().filter(|old| !replaced(old)).collect();
+            entries.extend(kept);
             self.datasets.insert(dataset, entries);
         }
         self

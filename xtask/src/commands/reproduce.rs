@@ -204,7 +204,7 @@ fn choose(experiments: Vec<Experiment>, names: Option<&[String]>) -> Result<Vec<
 /// Merges what was run into the committed results and writes their figures and answers anew.
 fn take_over(experiment: &Experiment, out: &Path, results: &Path) -> Result<()> {
     let committed = results.join(&experiment.name);
-    bless(&out.join(&experiment.name), &committed)?;
+    bless(experiment, &out.join(&experiment.name), &committed)?;
     report::write(experiment, &committed)?;
     Ok(())
 }

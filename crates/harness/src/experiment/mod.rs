@@ -29,6 +29,7 @@
 //! ```
 
 mod check;
+mod makes;
 mod quick;
 mod router_entry;
 

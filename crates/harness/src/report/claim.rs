@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    Measured,
+    COLUMNS, Measured,
     labels::{Only, title},
 };
 use crate::rows::{Row, TestRow};
@@ -121,10 +121,10 @@ pub(super) fn write(
         let places: Vec<String> = list
             .iter()
             .map(|(row, difference)| {
-                let columns = ["dataset", "split", "outcomes", "pool", "embedder", "metric"];
-                let shown: Vec<&str> = columns
+                let shown: Vec<&str> = COLUMNS
                     .into_iter()
-                    .filter(|column| *column == "dataset" || varies(&comparisons, column))
+                    .filter(|&column| column != "router")
+                    .filter(|&column| column == "dataset" || varies(&comparisons, column))
                     .collect();
                 format!("{} {}", title(*row, &shown), difference.with_interval())
             })

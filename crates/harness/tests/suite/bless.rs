@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use oats_harness::{
-    DatasetEntry, Error, Manifest, bless,
+    DatasetEntry, Error, Experiment, Manifest, bless,
     rows::{MetricRow, write_rows},
 };
 use serde_json::json;
@@ -12,6 +12,10 @@ use crate::{
     laboratory::{Laboratory, listing, read, toml},
     results::metric_row,
 };
+
+fn parse(toml: &str) -> Experiment {
+    Experiment::parse(toml, "t.toml").unwrap()
+}
 
 /// A result folder with these rows, from one run of each dataset with this many seeds.
 fn results(folder: &Path, rows: &[MetricRow], seeds: usize, commit: &str) {
@@ -57,11 +61,12 @@ fn snapshot(folder: &Path) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn the_first_blessing_takes_over_everything_and_a_second_changes_nothing() {
     let laboratory = Laboratory::new();
-    let run = laboratory.run(&toml(&[&laboratory.beir("set", 4)], "[0, 1]"));
+    let toml = toml(&[&laboratory.beir("set", 4)], "[0, 1]");
+    let (experiment, run) = (parse(&toml), laboratory.run(&toml));
     let committed = laboratory.path("results/t");
-    bless(&run.summary.folder, &committed).unwrap();
+    bless(&experiment, &run.summary.folder, &committed).unwrap();
     assert_eq!(snapshot(&run.summary.folder), snapshot(&committed));
-    bless(&run.summary.folder, &committed).unwrap();
+    bless(&experiment, &run.summary.folder, &committed).unwrap();
     assert_eq!(snapshot(&run.summary.folder), snapshot(&committed));
 }
 
@@ -70,8 +75,9 @@ fn rows_that_were_not_run_stay() {
     let laboratory = Laboratory::new();
     let [first, second] = ["first", "second"].map(|name| laboratory.beir(name, 4));
     let committed = laboratory.path("results/t");
-    let full = laboratory.run(&toml(&[&first, &second], "[0, 1]"));
-    bless(&full.summary.folder, &committed).unwrap();
+    let whole = toml(&[&first, &second], "[0, 1]");
+    let (experiment, full) = (parse(&whole), laboratory.run(&whole));
+    bless(&experiment, &full.summary.folder, &committed).unwrap();
     let (metrics, tests) = (full.metrics(), full.tests());
 
     // One seed of one dataset, with another setting behind the same label.
@@ -80,7 +86,7 @@ fn rows_that_were_not_run_stay() {
         "{ kind = \"oats-s1\", alpha = 0.9, label = \"oats-s1\" }",
     );
     let part = laboratory.run(&part);
-    bless(&part.summary.folder, &committed).unwrap();
+    bless(&experiment, &part.summary.folder, &committed).unwrap();
     let merged: Vec<MetricRow> = read(&committed.join("metrics.csv"));
     let again = part.metrics();
     for row in &merged {
@@ -122,20 +128,57 @@ fn rows_that_were_not_run_stay() {
 }
 
 #[test]
+fn rows_that_the_experiment_does_not_make_any_more_go() {
+    let laboratory = Laboratory::new();
+    let [set, other] = [laboratory.beir("set", 4), "metatool".to_owned()];
+    let before = toml(&[&set, "builtin"], "[0, 1]")
+        .replace("\"bm25\", \"dense\"", "\"bm25\", \"dense\", \"random\"");
+    let committed = laboratory.path("results/t");
+    let run = laboratory.run(&before);
+    bless(&parse(&before), &run.summary.folder, &committed).unwrap();
+    let older = run.metrics();
+
+    // Without `random`, `recall@1`, the second seed and `builtin`; `set` is not run again.
+    let now = toml(&[&set, &other], "[0]").replace(", \"recall@1\"", "");
+    let part = laboratory.path("part");
+    results(&part, &[metric_row("metatool", "0", 0.5)], 1, "new");
+    bless(&parse(&now), &part, &committed).unwrap();
+    let kept: Vec<MetricRow> = read(&committed.join("metrics.csv"));
+    let (new, kept): (Vec<_>, Vec<_>) = kept.into_iter().partition(|row| row.dataset == "metatool");
+    assert_eq!(new.len(), 1);
+    let still = |row: &&MetricRow| {
+        row.dataset == "beir:set"
+            && row.router != "random"
+            && row.metric == "ndcg@5"
+            && row.seed == "0"
+    };
+    assert_eq!(
+        kept.iter().collect::<Vec<_>>(),
+        older.iter().filter(still).collect::<Vec<_>>()
+    );
+    assert!(!kept.is_empty());
+    let tests: Vec<oats_harness::rows::TestRow> = read(&committed.join("tests.csv"));
+    assert!(tests.is_empty(), "they are means over two seeds");
+    let datasets: Vec<String> = commits(&committed).into_keys().collect();
+    assert_eq!(datasets, ["beir:set", "metatool"]);
+}
+
+#[test]
 fn the_manifest_keeps_every_run_that_has_rows_left() {
     let laboratory = Laboratory::new();
     let [run, committed] = ["run", "results"].map(|name| laboratory.path(name));
     let rows = [
-        metric_row("a", "0", 0.1),
-        metric_row("a", "1", 0.1),
-        metric_row("b", "0", 0.1),
+        metric_row("metatool", "0", 0.1),
+        metric_row("metatool", "1", 0.1),
+        metric_row("toole", "0", 0.1),
     ];
+    let experiment = parse(&toml(&["metatool", "toole"], "[0, 1]"));
     results(&committed, &rows, 2, "old");
-    // Seed 0 of `a` alone: seed 1 is still the old run's, and so is `b`.
+    // Seed 0 of `metatool` alone: seed 1 is still the old run's, and so is `toole`.
     results(&run, &rows[..1], 1, "part");
-    bless(&run, &committed).unwrap();
-    let expect = |a: &[&str], b: &[&str]| {
-        let expected = [("a", a), ("b", b)].map(|(dataset, commits)| {
+    bless(&experiment, &run, &committed).unwrap();
+    let expect = |metatool: &[&str], toole: &[&str]| {
+        let expected = [("metatool", metatool), ("toole", toole)].map(|(dataset, commits)| {
             (
                 dataset.to_owned(),
                 commits.iter().map(|&c| c.to_owned()).collect(),
@@ -146,11 +189,11 @@ fn the_manifest_keeps_every_run_that_has_rows_left() {
     expect(&["part", "old"], &["old"]);
     // The same part again replaces itself.
     results(&run, &rows[..1], 1, "part again");
-    bless(&run, &committed).unwrap();
+    bless(&experiment, &run, &committed).unwrap();
     expect(&["part again", "old"], &["old"]);
-    // All of `a`: nothing older has a row left there.
+    // All of `metatool`: nothing older has a row left there.
     results(&run, &rows[..2], 2, "whole");
-    bless(&run, &committed).unwrap();
+    bless(&experiment, &run, &committed).unwrap();
     expect(&["whole"], &["old"]);
 }
 
@@ -165,13 +208,14 @@ fn bad_files_on_either_side_leave_the_committed_results_alone() {
         ("results", "manifest.json", "[]"),
     ] {
         let laboratory = Laboratory::new();
+        let experiment = parse(&toml(&["metatool"], "[0, 1]"));
         let [run, committed] = ["run", "results"].map(|name| laboratory.path(name));
-        results(&run, &[metric_row("a", "0", 0.2)], 1, "new");
-        results(&committed, &[metric_row("a", "0", 0.1)], 1, "old");
+        results(&run, &[metric_row("metatool", "0", 0.2)], 1, "new");
+        results(&committed, &[metric_row("metatool", "0", 0.1)], 1, "old");
         let bad = laboratory.path(side).join(file);
         fs::write(&bad, content).unwrap();
         let before = snapshot(&committed);
-        let error = bless(&run, &committed).unwrap_err();
+        let error = bless(&experiment, &run, &committed).unwrap_err();
         assert!(matches!(error, Error::Results { .. }), "{error:?}");
         let message = error.to_string();
         assert!(message.contains(&bad.display().to_string()), "{message}");

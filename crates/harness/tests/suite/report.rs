@@ -122,6 +122,25 @@ fn a_claim_is_judged_by_the_intervals_of_the_comparisons_it_names() {
 }
 
 #[test]
+fn a_claim_names_whatever_tells_its_comparisons_apart() {
+    let claim = experiment(
+        "[[report]]\nkind = \"claim\"\nof = \"somebody\"\nsays = \"It is better\"\n\
+         better = \"oats-s1\"\nthan = \"dense\"\nonly = { subset = [\"g2\", \"g3\"] }",
+    );
+    let tests = ["g2", "g3"].map(|subset| TestRow {
+        subset: subset.into(),
+        ..test("oats-s1", "query", "candidates", 0.08)
+    });
+    let text = report(&claim, &[], &tests, None);
+    for subset in ["g2", "g3"] {
+        assert!(
+            text.contains(&format!("metatool, subset {subset} +0.080")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn values_stand_in_the_experiments_order_with_the_best_of_each_column_marked() {
     let experiment = experiment(
         "[[report]]\nkind = \"values\"\ntitle = \"All\"\nacross = [\"split\"]\n\
