@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{
     Measured,
     claim::{Difference, Sign},
-    labels::Only,
+    labels::{Only, page_heading},
     tables::{against_baseline, by_router},
 };
 use crate::rows::{MetricRow, NO_EMBEDDER, Row, TestRow};
@@ -55,7 +55,7 @@ impl Gap<'_> {
                     }
                 }
             }
-            let _ = write!(text, "\n### {page}\n\n");
+            text += &page_heading(&page);
             for (what, routers) in [
                 ("more than", &more),
                 ("as much as", &same),

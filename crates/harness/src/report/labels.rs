@@ -140,6 +140,14 @@ impl Measured<'_> {
     }
 }
 
+/// The heading of a page; none where there is only one page.
+pub(super) fn page_heading(title: &str) -> String {
+    match title {
+        "" => "\n".to_owned(),
+        title => format!("\n### {title}\n\n"),
+    }
+}
+
 /// The row's labels in words: `metatool, query split, candidates`.
 pub(super) fn title<R: Row>(row: &R, columns: &[&str]) -> String {
     let words = columns.iter().filter_map(|&column| {

@@ -261,7 +261,8 @@ const NOTES: &str = "
 Written from `metrics.csv` and `tests.csv` by `cargo xtask reproduce --bless`; the columns are explained in
 [results/README.md](../README.md). Numbers are means over the seeds of split and fit, over all test queries
 unless a subset is named. Differences are paired by query; \"better\" and \"worse\" mean that the 95 %
-bootstrap interval leaves out zero, without correction for the number of comparisons.
+bootstrap interval leaves out zero, without correction for the number of comparisons. Bold in a table of
+values is the best of its column, in a table of differences what is better or worse.
 ";
 
 impl Section {

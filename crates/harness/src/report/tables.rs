@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{
     Measured,
     claim::{Difference, Sign},
-    labels::{Only, title},
+    labels::{Only, page_heading, title},
 };
 use crate::rows::{MetricRow, Row, TestRow};
 
@@ -73,8 +73,9 @@ pub(super) fn places(
     for (page, rows) in measured.pages(against_baseline(measured, against, only), &across) {
         let _ = write!(
             text,
-            "\n### {page}\n\n| router | better at | no difference at | worse at |\n\
-             | --- | --- | --- | --- |\n"
+            "{}| router | better at | no difference at | worse at |\n\
+             | --- | --- | --- | --- |\n",
+            page_heading(&page)
         );
         for (router, rows) in by_router(&rows) {
             let at = |sign: Sign| {
@@ -126,7 +127,8 @@ fn pivot<R: Row, S: Fn(&R) -> String>(
         let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
         let _ = write!(
             text,
-            "\n### {page}\n\n| router | {} |\n| --- |{}\n",
+            "{}| router | {} |\n| --- |{}\n",
+            page_heading(&page),
             names.join(" | "),
             " --- |".repeat(names.len())
         );

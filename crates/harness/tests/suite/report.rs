@@ -178,6 +178,15 @@ fn values_stand_in_the_experiments_order_with_the_best_of_each_column_marked() {
 }
 
 #[test]
+fn one_table_over_all_datasets_has_no_heading_of_its_own() {
+    let across =
+        experiment("[[report]]\nkind = \"values\"\ntitle = \"All\"\nacross = [\"dataset\"]");
+    let rows = [metric("dense", "query", "catalogue", 0.5)];
+    let text = report(&across, &rows, &[], None);
+    assert!(text.contains("## All\n\n| router | metatool |\n"), "{text}");
+}
+
+#[test]
 fn a_router_with_fewer_seeds_than_others_says_so() {
     let experiment = experiment("[[report]]\nkind = \"values\"\nacross = [\"split\"]");
     let mut rows = [
