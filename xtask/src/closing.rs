@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use oats_harness::{Skip, TOLERANCE, Verdict};
+use oats_harness::{Difference, Skip, TOLERANCE, Verdict};
 
 use crate::table::{
     Column::{Number, Text},
@@ -39,7 +39,7 @@ impl Closing {
 
     /// How many rows were run.
     pub(crate) fn measured(&self) -> usize {
-        self.sum(|verdict| verdict.agree + verdict.differ.len() + verdict.new)
+        self.sum(|verdict| verdict.agree + verdict.differ.len() + moved(verdict) + verdict.new)
     }
 
     fn sum(&self, part: impl Fn(&Verdict) -> usize) -> usize {
@@ -51,6 +51,7 @@ impl Closing {
             ("rows", Text),
             ("agree", Number),
             ("differ", Number),
+            ("moved", Number),
             ("new", Number),
             ("not compared", Number),
         ];
@@ -59,6 +60,7 @@ impl Closing {
             let counts = [
                 verdict.agree,
                 verdict.differ.len(),
+                moved(verdict),
                 verdict.new,
                 verdict.not_compared.values().sum(),
             ];
@@ -71,10 +73,16 @@ impl Closing {
     fn last_line(&self) -> String {
         let agree = self.sum(|verdict| verdict.agree);
         let differ = self.sum(|verdict| verdict.differ.len());
-        let compared = agree + differ;
+        let moved = self.sum(moved);
+        let compared = agree + differ + moved;
         if differ > 0 {
             format!(
                 "Contradicted: {differ} of {compared} rows differ from the committed ones by more than {TOLERANCE}."
+            )
+        } else if moved > 0 {
+            format!(
+                "Confirmed: {agree} of {compared} rows agree within {TOLERANCE}; {moved} moved, as fits by \
+                 gradient descent do where numbers round differently."
             )
         } else if agree > 0 {
             format!("Confirmed: all {agree} rows that could be compared agree within {TOLERANCE}.")
@@ -93,20 +101,19 @@ impl fmt::Display for Closing {
             "Verdict against the committed results/\n{}",
             self.table()
         )?;
-        for (_, verdict) in self
-            .verdicts
-            .iter()
-            .filter(|(_, verdict)| !verdict.confirms())
-        {
+        for (_, verdict) in &self.verdicts {
             for difference in verdict.differ.iter().take(SHOWN) {
-                writeln!(
-                    f,
-                    "differs: {} {}: {} committed, {} now",
-                    difference.labels, difference.column, difference.committed, difference.measured
-                )?;
+                writeln!(f, "differs: {}", told(difference))?;
             }
             if verdict.differ.len() > SHOWN {
                 writeln!(f, "differs: and {} more", verdict.differ.len() - SHOWN)?;
+            }
+        }
+        for (file, verdict) in &self.verdicts {
+            for (reason, differences) in &verdict.moved {
+                let most = differences.first().map_or(String::new(), told);
+                let count = differences.len();
+                writeln!(f, "moved: {file}: {count} rows: {reason}; the most: {most}")?;
             }
         }
         for (reason, count) in &self.not_compared {
@@ -117,4 +124,15 @@ impl fmt::Display for Closing {
         }
         write!(f, "{}", self.last_line())
     }
+}
+
+fn moved(verdict: &Verdict) -> usize {
+    verdict.moved.values().map(Vec::len).sum()
+}
+
+fn told(difference: &Difference) -> String {
+    format!(
+        "{} {}: {} committed, {} now",
+        difference.labels, difference.column, difference.committed, difference.measured
+    )
 }

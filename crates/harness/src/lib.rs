@@ -69,5 +69,5 @@ pub use report::{Section, report};
 pub use resources::{Available, EmbedderKind, Embeddings, Resources};
 pub use runner::{RunOptions, RunSummary, run};
 pub use skip::Skip;
-pub use verdict::{Difference, TOLERANCE, Verdict};
+pub use verdict::{Conditions, Difference, TOLERANCE, Verdict};
 pub use write::write_whole;

@@ -122,6 +122,32 @@ impl Manifest {
         other
     }
 
+    /// Where `measured` can round differently from what made these committed results, because the
+    /// machine or an embedder's backend is another: rows of routers that are fitted by descent.
+    pub fn other_rounding(&self, measured: &Self, experiment: &Experiment) -> Vec<Skip> {
+        let mut skips = Vec::new();
+        for (dataset, now) in measured.newest() {
+            let before = self.datasets.get(dataset).into_iter().flatten();
+            for (embedder, why) in before.flat_map(|before| now.rounds_unlike(before)) {
+                let routers = experiment.routers.iter();
+                let fitted = routers.filter(|router| router.spec.is_fitted_by_descent());
+                skips.extend(fitted.map(|router| Skip {
+                    dataset: Some(dataset.clone()),
+                    embedder: embedder.clone(),
+                    router: Some(router.label.clone()),
+                    reason: format!("fitted by gradient descent, {why}"),
+                    ..Skip::default()
+                }));
+            }
+        }
+        skips
+    }
+
+    fn newest(&self) -> impl Iterator<Item = (&String, &DatasetEntry)> {
+        let datasets = self.datasets.iter();
+        datasets.filter_map(|(dataset, runs)| Some((dataset, runs.first()?)))
+    }
+
     /// The datasets that were read from other files than the pinned ones, with these files.
     pub fn not_upstream(&self) -> Vec<(String, Vec<String>)> {
         self.datasets
@@ -150,6 +176,24 @@ impl DatasetEntry {
     /// Whether it made rows with the same labels as `old`.
     fn replaces(&self, old: &Self) -> bool {
         self.configuration == old.configuration && self.embedders.keys().eq(old.embedders.keys())
+    }
+
+    /// With which embedder, or `None` for any, its arithmetic is not that of `old`; and why.
+    fn rounds_unlike(&self, old: &Self) -> Vec<(Option<String>, String)> {
+        let differs = |field: &str| self.machine[field] != old.machine[field];
+        if ["os", "arch", "cpu"].into_iter().any(differs) {
+            return vec![(None, "on another machine".to_owned())];
+        }
+        let embedders = self.embedders.iter();
+        let others = embedders.filter(|(name, now)| {
+            let before = old.embedders.get(*name);
+            before.is_some_and(|before| before["backend"] != now["backend"])
+        });
+        let because = |(name, now): (&String, &Value)| {
+            let backend = now["backend"].as_str().unwrap_or_default();
+            (Some(name.clone()), format!("with {name} by {backend}"))
+        };
+        others.map(because).collect()
     }
 }
 

@@ -17,10 +17,24 @@ pub struct Verdict {
     pub agree: usize,
     /// Rows with a number that does not, the largest difference first.
     pub differ: Vec<Difference>,
+    /// The same of rows that other rounding can move, by the reason.
+    pub moved: BTreeMap<String, Vec<Difference>>,
     /// Committed rows that the run did not make, or made from other data: how many, by the reason.
     pub not_compared: BTreeMap<String, usize>,
     /// Rows that are not among the committed ones.
     pub new: usize,
+}
+
+/// What is known of a run beside its rows. A row's first in each list counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Conditions<'a> {
+    /// What was not run.
+    pub skipped: &'a [Skip],
+    /// What was run on other data than the committed rows.
+    pub other_data: &'a [Skip],
+    /// What other rounding than the committed rows' can move
+    /// ([`Manifest::other_rounding`](crate::Manifest::other_rounding)).
+    pub other_rounding: &'a [Skip],
 }
 
 /// A row that came out differently, by the number that differs most.
@@ -37,38 +51,41 @@ pub struct Difference {
 }
 
 impl Verdict {
-    /// Compares. `skipped` explains what was not run, `other_data` what was run on other data.
-    pub fn new<R: Row>(
-        committed: &[R],
-        measured: &[R],
-        skipped: &[Skip],
-        other_data: &[Skip],
-    ) -> Self {
+    /// Compares.
+    pub fn new<R: Row>(committed: &[R], measured: &[R], conditions: Conditions<'_>) -> Self {
+        let reason = |known: &[Skip], row: &R| {
+            let skip = known.iter().find(|skip| skip.covers(row))?;
+            Some(skip.reason.clone())
+        };
         let mut verdict = Self::default();
         let mut unmatched: HashMap<Vec<&str>, &R> =
             measured.iter().map(|row| (row.key(), row)).collect();
         for row in committed {
-            let again = unmatched.remove(&row.key());
-            let mut not_compared = |reason: &str| {
-                *verdict.not_compared.entry(reason.to_owned()).or_default() += 1;
+            let mut not_compared = |reason: String| {
+                *verdict.not_compared.entry(reason).or_default() += 1;
             };
-            let Some(again) = again else {
-                let skip = skipped.iter().find(|skip| skip.covers(row));
-                not_compared(skip.map_or("not asked for in this run", |skip| &skip.reason));
+            let Some(again) = unmatched.remove(&row.key()) else {
+                let reason = reason(conditions.skipped, row);
+                not_compared(reason.unwrap_or_else(|| "not asked for in this run".to_owned()));
                 continue;
             };
-            if let Some(other) = other_data.iter().find(|other| other.covers(row)) {
-                not_compared(&other.reason);
+            if let Some(reason) = reason(conditions.other_data, row) {
+                not_compared(reason);
                 continue;
             }
             let worst = Difference::worst(row, again);
             match worst.filter(|difference| difference.size() > TOLERANCE) {
-                Some(difference) => verdict.differ.push(difference),
                 None => verdict.agree += 1,
+                Some(difference) => match reason(conditions.other_rounding, row) {
+                    Some(reason) => verdict.moved.entry(reason).or_default().push(difference),
+                    None => verdict.differ.push(difference),
+                },
             }
         }
         verdict.new = unmatched.len();
-        verdict.differ.sort_by(|a, b| b.size().total_cmp(&a.size()));
+        for differences in verdict.moved.values_mut().chain([&mut verdict.differ]) {
+            differences.sort_by(|a, b| b.size().total_cmp(&a.size()));
+        }
         verdict
     }
 

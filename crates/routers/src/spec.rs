@@ -136,6 +136,23 @@ impl RouterSpec {
         }
     }
 
+    /// Whether the router is fitted by gradient descent, which stops early on validation: rounding
+    /// errors of another machine or backend can then end in another fit.
+    pub fn is_fitted_by_descent(&self) -> bool {
+        match self {
+            Self::OatsS2(_) | Self::OatsS3(_) | Self::Rnn(_) | Self::Encoder(_) => true,
+            Self::Random(_)
+            | Self::Bm25(_)
+            | Self::Dense(_)
+            | Self::OatsS1(_)
+            | Self::AdapterRidge(_)
+            | Self::Linear(_)
+            | Self::Knn(_)
+            | Self::Hybrid(_)
+            | Self::Threshold(_) => false,
+        }
+    }
+
     /// Checks the hyper-parameters.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use oats_harness::{
-    Experiment, Manifest, RunSummary, Skip, Verdict, bless,
+    Conditions, Experiment, Manifest, RunSummary, Skip, Verdict, bless,
     rows::{MetricRow, TestRow, read_rows},
 };
 
@@ -81,16 +81,21 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             }
         }
         writeln!(stdout)?;
-        let other_data = committed.other_data(&summary);
+        let (other_data, other_rounding) = committed.circumstances(&summary, experiment);
         let skipped = &summary.skipped;
+        let conditions = Conditions {
+            skipped,
+            other_data: &other_data,
+            other_rounding: &other_rounding,
+        };
         closing.add(
             format!("{}, metrics", experiment.name),
-            Verdict::new(&committed.metrics, &summary.metrics, skipped, &other_data),
+            Verdict::new(&committed.metrics, &summary.metrics, conditions),
             skipped,
         );
         closing.add(
             format!("{}, tests", experiment.name),
-            Verdict::new(&committed.tests, &summary.tests, skipped, &other_data),
+            Verdict::new(&committed.tests, &summary.tests, conditions),
             skipped,
         );
         if !summary.metrics.is_empty() {
@@ -139,11 +144,19 @@ impl Committed {
         })
     }
 
-    fn other_data(&self, summary: &RunSummary) -> Vec<Skip> {
-        match &self.manifest {
-            Some(manifest) => manifest.other_data(&summary.manifest),
-            None => Vec::new(),
-        }
+    /// What the run had other data for, and what it can round differently.
+    fn circumstances(
+        &self,
+        summary: &RunSummary,
+        experiment: &Experiment,
+    ) -> (Vec<Skip>, Vec<Skip>) {
+        let Some(manifest) = &self.manifest else {
+            return Default::default();
+        };
+        (
+            manifest.other_data(&summary.manifest),
+            manifest.other_rounding(&summary.manifest, experiment),
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{fs, slice};
 
 use oats_harness::{
-    RunSummary, Skip, TOLERANCE, Verdict,
+    Conditions, Experiment, RunSummary, Skip, TOLERANCE, Verdict,
     rows::{MetricRow, Number},
 };
 
@@ -54,7 +54,11 @@ fn every_committed_row_agrees_differs_or_was_not_compared() {
             ..skip("no model")
         },
     ];
-    let verdict = Verdict::new(&committed, &measured, &skipped, &[]);
+    let conditions = Conditions {
+        skipped: &skipped,
+        ..Conditions::default()
+    };
+    let verdict = Verdict::new(&committed, &measured, conditions);
     assert_eq!((verdict.agree, verdict.new), (1, 1));
     let differ: Vec<(f64, f64)> = verdict
         .differ
@@ -88,8 +92,7 @@ fn the_tolerance_is_one_thousandth_at_six_decimals() {
         Verdict::new(
             &[metric_row("a", "0", committed)],
             &[metric_row("a", "0", measured)],
-            &[],
-            &[],
+            Conditions::default(),
         )
         .confirms()
     };
@@ -120,7 +123,7 @@ fn intervals_and_counts_are_compared_too() {
         },
     ];
     for (row, column) in measured.into_iter().zip(["ci_low", "ci_high", "n"]) {
-        let verdict = Verdict::new(slice::from_ref(&committed), &[row], &[], &[]);
+        let verdict = Verdict::new(slice::from_ref(&committed), &[row], Conditions::default());
         assert_eq!(verdict.differ.len(), 1);
         assert_eq!(verdict.differ[0].column, column);
     }
@@ -129,9 +132,9 @@ fn intervals_and_counts_are_compared_too() {
 #[test]
 fn nothing_committed_and_nothing_run_are_no_contradiction() {
     let row = metric_row("a", "0", 0.5);
-    let fresh = Verdict::new(&[], slice::from_ref(&row), &[], &[]);
+    let fresh = Verdict::new(&[], slice::from_ref(&row), Conditions::default());
     assert!(fresh.confirms() && fresh.new == 1);
-    let idle = Verdict::new(&[row], &[], &[], &[]);
+    let idle = Verdict::new(&[row], &[], Conditions::default());
     assert!(idle.confirms() && idle.agree == 0);
     assert_eq!(idle.not_compared["not asked for in this run"], 1);
 }
@@ -144,7 +147,11 @@ fn rows_from_other_data_are_not_compared() {
     let committed = laboratory.run(&toml).summary;
     let verdict = |again: &RunSummary| {
         let other_data = committed.manifest.other_data(&again.manifest);
-        Verdict::new(&committed.metrics, &again.metrics, &[], &other_data)
+        let conditions = Conditions {
+            other_data: &other_data,
+            ..Conditions::default()
+        };
+        Verdict::new(&committed.metrics, &again.metrics, conditions)
     };
     let all = committed.metrics.len();
     let same = verdict(&laboratory.run(&toml).summary);
@@ -169,4 +176,98 @@ fn rows_from_other_data_are_not_compared() {
         .filter(|row| row.dataset == "beir:set");
     assert_eq!((count, other.agree), (of_set.count(), all - count));
     assert!(other.confirms());
+}
+
+#[test]
+fn fits_by_descent_may_move_where_numbers_round_differently() {
+    let laboratory = Laboratory::new();
+    let toml = toml(&[&laboratory.beir("set", 6), "builtin"], "[0]").replace(
+        "\"oats-s1\"",
+        "\"oats-s1\", { kind = \"oats-s2\", embedders = [\"static\"] }",
+    );
+    let experiment = Experiment::parse(&toml, "t.toml").unwrap();
+    let committed = laboratory.run(&toml).summary;
+    // Every row of one dataset comes out a little differently.
+    let mut again = laboratory.run(&toml).summary;
+    for row in again
+        .metrics
+        .iter_mut()
+        .filter(|row| row.dataset == "builtin")
+    {
+        row.value = Number::new(row.value.get() + 0.01);
+    }
+    let verdict = |again: &RunSummary| {
+        let other_rounding = committed
+            .manifest
+            .other_rounding(&again.manifest, &experiment);
+        let conditions = Conditions {
+            other_rounding: &other_rounding,
+            ..Conditions::default()
+        };
+        Verdict::new(&committed.metrics, &again.metrics, conditions)
+    };
+    let counts = |verdict: &Verdict| {
+        let moved: usize = verdict.moved.values().map(Vec::len).sum();
+        (verdict.agree, verdict.differ.len(), moved)
+    };
+    let of = |dataset: &str, router: &str| {
+        let rows = committed.metrics.iter();
+        rows.filter(|row| row.dataset == dataset && row.router.contains(router))
+            .count()
+    };
+    let (steady, changed, fitted) = (
+        of("beir:set", ""),
+        of("builtin", ""),
+        of("builtin", "oats-s2"),
+    );
+    assert!(fitted > 0);
+
+    assert_eq!(
+        counts(&verdict(&again)),
+        (steady, changed, 0),
+        "the same arithmetic"
+    );
+
+    let original = again.manifest.clone();
+    let entry =
+        |summary: &mut RunSummary| summary.manifest.datasets.get_mut("builtin").unwrap()[0].clone();
+    let mut other = entry(&mut again);
+    other.machine["cpu"] = "another".into();
+    again
+        .manifest
+        .datasets
+        .insert("builtin".into(), vec![other]);
+    let moved = verdict(&again);
+    assert_eq!(
+        counts(&moved),
+        (steady, changed - fitted, fitted),
+        "another machine"
+    );
+    assert!(
+        moved
+            .moved
+            .keys()
+            .all(|reason| reason.contains("another machine"))
+    );
+    assert!(!moved.confirms(), "the others still contradict");
+
+    again.manifest = original;
+    let mut other = entry(&mut again);
+    other.embedders.get_mut("static").unwrap()["backend"] = "abacus".into();
+    again
+        .manifest
+        .datasets
+        .insert("builtin".into(), vec![other]);
+    let moved = verdict(&again);
+    assert_eq!(
+        counts(&moved),
+        (steady, changed - fitted, fitted),
+        "another backend"
+    );
+    assert!(
+        moved
+            .moved
+            .keys()
+            .all(|reason| reason.contains("static by abacus"))
+    );
 }
