@@ -37,11 +37,6 @@ impl Closing {
         self.verdicts.iter().all(|(_, verdict)| verdict.confirms())
     }
 
-    /// How many rows were run.
-    pub(crate) fn measured(&self) -> usize {
-        self.sum(|verdict| verdict.agree + verdict.differ.len() + moved(verdict) + verdict.new)
-    }
-
     fn sum(&self, part: impl Fn(&Verdict) -> usize) -> usize {
         self.verdicts.iter().map(|(_, verdict)| part(verdict)).sum()
     }
@@ -81,12 +76,14 @@ impl Closing {
             )
         } else if moved > 0 {
             format!(
-                "Confirmed: {agree} of {compared} rows agree within {TOLERANCE}; {moved} moved, as fits by \
-                 gradient descent do where numbers round differently."
+                "Confirmed: {agree} of {compared} rows agree within {TOLERANCE}. Not confirmed: {moved} of fits by \
+                 gradient descent, which end elsewhere where numbers round differently."
             )
         } else if agree > 0 {
             format!("Confirmed: all {agree} rows that could be compared agree within {TOLERANCE}.")
-        } else if self.measured() > 0 {
+        } else if self.sum(|verdict| verdict.of_other_data) > 0 {
+            "Nothing compared: the committed results come from other data.".to_owned()
+        } else if self.sum(|verdict| verdict.new) > 0 {
             "Nothing compared: results/ has none of these rows; --bless takes them over.".to_owned()
         } else {
             "Nothing compared: nothing was run.".to_owned()

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use anyhow::{Context, Result};
 use oats_harness::{
     Manifest,
-    rows::{MetricRow, Number, TestRow, means_over_most_seeds, read_rows},
+    rows::{MetricRow, Number, Row, TestRow, means_over_most_seeds, read_rows},
     write_whole,
 };
 use serde::Deserialize;
@@ -75,7 +75,7 @@ const ROUTERS: [(&str, &str); 6] = [
 ];
 
 /// Every router that learns, beside SE.
-const LEARNED: [(&str, &str); 12] = [
+const LEARNED: [(&str, &str); 13] = [
     ("dense", "SE"),
     ("oats-s1", "OATS-S1"),
     ("oats-s2-se", "OATS-S2 on SE"),
@@ -88,6 +88,7 @@ const LEARNED: [(&str, &str); 12] = [
     ("rnn", "RNN, softmax"),
     ("rnn-gumbel", "RNN, Gumbel"),
     ("encoder", "encoder"),
+    ("encoder-no-attention", "encoder, no attention"),
 ];
 
 /// The labels of a number, but for the protocol.
@@ -189,9 +190,11 @@ impl Results {
             titles.join(" | "),
             " --- |".repeat(titles.len())
         );
+        let mut most_seeds = None;
         for (router, name) in LEARNED {
+            let mut seeds = None;
             let cells = LINES.map(|(_, dataset, embedder)| {
-                let row = |pool: &str| {
+                let mut value = |pool: &str| {
                     let row = self.row(
                         &Labels {
                             dataset,
@@ -202,15 +205,26 @@ impl Results {
                         },
                         "query",
                         pool,
-                    );
-                    row.map(|row| format!("{:.3}", row.value.get()))
+                    )?;
+                    seeds = seeds.max(row.seeds());
+                    Some(format!("{:.3}", row.value.get()))
                 };
-                Some(format!("{} / {}", row("candidates")?, row("catalogue")?))
+                Some(format!(
+                    "{} / {}",
+                    value("candidates")?,
+                    value("catalogue")?
+                ))
             });
-            if cells.iter().any(Option::is_some) {
-                let cells = cells.map(|cell| cell.unwrap_or("–".to_owned()));
-                table += &format!("| {name} | {} |\n", cells.join(" | "));
-            }
+            most_seeds = most_seeds.max(seeds);
+            let Some(count) = seeds else {
+                continue;
+            };
+            let fewer = match seeds < most_seeds {
+                true => format!(" ({count} seeds)"),
+                false => String::new(),
+            };
+            let cells = cells.map(|cell| cell.unwrap_or("–".to_owned()));
+            table += &format!("| {name}{fewer} | {} |\n", cells.join(" | "));
         }
         table
     }
@@ -358,7 +372,7 @@ impl Results {
 /// The label in the column `embedder`.
 fn read_by<'a>(router: &str, embedder: &'a str) -> &'a str {
     match router {
-        "random" | "bm25" | "rnn" | "rnn-gumbel" | "encoder" => "none",
+        "random" | "bm25" | "rnn" | "rnn-gumbel" | "encoder" | "encoder-no-attention" => "none",
         _ => embedder,
     }
 }

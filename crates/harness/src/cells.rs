@@ -102,10 +102,9 @@ impl Evaluation<'_> {
 
     /// Those that can be run: where the embedder of the log is not at hand, the plan has said so.
     fn runs<'a>(&'a self, inputs: &'a Inputs<'a>, outcomes: Outcomes) -> Vec<Run<'a>> {
-        let all = self.grid.seeds.len();
         let mut runs = Vec::new();
         for router in self.experiment.routers_on(self.grid) {
-            let seeds = router.seeds.map_or(all, |seeds| seeds.get().min(all));
+            let seeds = router.seeds_of(self.grid).len();
             let mut add = |embedded, logger| {
                 runs.push(Run {
                     router,

@@ -127,10 +127,13 @@ impl Manifest {
     pub fn other_rounding(&self, measured: &Self, experiment: &Experiment) -> Vec<Skip> {
         let mut skips = Vec::new();
         for (dataset, now) in measured.newest() {
-            let before = self.datasets.get(dataset).into_iter().flatten();
-            for (embedder, why) in before.flat_map(|before| now.rounds_unlike(before)) {
+            let before = self.newest().find(|(name, _)| *name == dataset);
+            for (embedder, why) in before.map_or(Vec::new(), |(_, old)| now.rounds_unlike(old)) {
                 let routers = experiment.routers.iter();
-                let fitted = routers.filter(|router| router.spec.is_fitted_by_descent());
+                let fitted = routers.filter(|router| {
+                    router.spec.is_fitted_by_descent()
+                        && (embedder.is_none() || router.spec.reads_embeddings())
+                });
                 skips.extend(fitted.map(|router| Skip {
                     dataset: Some(dataset.clone()),
                     embedder: embedder.clone(),
@@ -163,9 +166,10 @@ impl Manifest {
 
     /// What the newest run of a dataset read, but for what is compiled in.
     fn files(&self, dataset: &str) -> Vec<FileRecord> {
-        let newest = self.datasets.get(dataset).and_then(|runs| runs.first());
+        let mut newest = self.newest();
         newest
-            .map(|run| &run.benchmark["provenance"])
+            .find(|(name, _)| *name == dataset)
+            .map(|(_, run)| &run.benchmark["provenance"])
             .filter(|provenance| provenance["origin"] != json!(Origin::CompiledIn))
             .and_then(|provenance| serde_json::from_value(provenance["files"].clone()).ok())
             .unwrap_or_default()
@@ -181,7 +185,7 @@ impl DatasetEntry {
     /// With which embedder, or `None` for any, its arithmetic is not that of `old`; and why.
     fn rounds_unlike(&self, old: &Self) -> Vec<(Option<String>, String)> {
         let differs = |field: &str| self.machine[field] != old.machine[field];
-        if ["os", "arch", "cpu"].into_iter().any(differs) {
+        if ["os", "arch", "cpu", "vectors"].into_iter().any(differs) {
             return vec![(None, "on another machine".to_owned())];
         }
         let embedders = self.embedders.iter();
@@ -278,6 +282,22 @@ pub(crate) fn describe_machine() -> Value {
         "os": std::env::consts::OS,
         "arch": std::env::consts::ARCH,
         "cpu": cpu,
+        "vectors": vector_instructions(),
         "threads": rayon::current_num_threads(),
     })
+}
+
+/// Those that linear algebra picks its kernels by, and so the order of its sums; the names of
+/// processors do not tell.
+fn vector_instructions() -> Vec<&'static str> {
+    #[cfg(target_arch = "x86_64")]
+    let known = [
+        ("avx2", std::arch::is_x86_feature_detected!("avx2")),
+        ("fma", std::arch::is_x86_feature_detected!("fma")),
+        ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let known: [(&str, bool); 0] = [];
+    let there = known.into_iter().filter(|(_, there)| *there);
+    there.map(|(name, _)| name).collect()
 }

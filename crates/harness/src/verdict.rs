@@ -23,6 +23,8 @@ pub struct Verdict {
     pub not_compared: BTreeMap<String, usize>,
     /// Rows that are not among the committed ones.
     pub new: usize,
+    /// Of those not compared, how many were run, on other data.
+    pub of_other_data: usize,
 }
 
 /// What is known of a run beside its rows. A row's first in each list counts.
@@ -71,11 +73,14 @@ impl Verdict {
             };
             if let Some(reason) = reason(conditions.other_data, row) {
                 not_compared(reason);
+                verdict.of_other_data += 1;
                 continue;
             }
             let worst = Difference::worst(row, again);
             match worst.filter(|difference| difference.size() > TOLERANCE) {
                 None => verdict.agree += 1,
+                // No rounding changes how many queries there are.
+                Some(difference) if difference.column == "n" => verdict.differ.push(difference),
                 Some(difference) => match reason(conditions.other_rounding, row) {
                     Some(reason) => verdict.moved.entry(reason).or_default().push(difference),
                     None => verdict.differ.push(difference),

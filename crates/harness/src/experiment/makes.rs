@@ -1,10 +1,8 @@
 //! Which rows an experiment makes.
 
-use std::iter;
-
 use oats_datasets::Dataset;
 
-use super::{Experiment, Grid};
+use super::{Experiment, Grid, RouterEntry};
 use crate::rows::{NO_EMBEDDER, Row};
 
 impl Experiment {
@@ -26,22 +24,41 @@ impl Experiment {
     }
 
     fn makes_on(&self, grid: &Grid, row: &impl Row) -> bool {
-        let routers = || self.routers_on(grid).map(|router| &router.label);
-        let embedders = grid.embedders.iter().map(ToString::to_string);
-        let means = (1..=grid.seeds.len()).map(|seeds| format!("mean-of-{seeds}"));
-        let seeds = grid.seeds.iter().map(ToString::to_string);
-        is_of_dataset(row, &grid.datasets)
-            && is_one_of(row, "split", &grid.splits)
-            && is_one_of(row, "outcomes", &grid.outcomes)
-            && is_one_of(row, "pool", &grid.pools)
-            && is_one_of(
-                row,
-                "embedder",
-                embedders.chain(iter::once(NO_EMBEDDER.to_owned())),
-            )
-            && is_one_of(row, "router", routers())
-            && is_one_of(row, "baseline", routers())
-            && is_one_of(row, "seed", seeds.chain(means))
+        let sides = ["router", "baseline"].map(|column| row.label(column));
+        let sides: Option<Vec<&RouterEntry>> = sides
+            .into_iter()
+            .flatten()
+            .map(|label| self.routers_on(grid).find(|router| router.label == label))
+            .collect();
+        sides.is_some_and(|sides| {
+            is_of_dataset(row, &grid.datasets)
+                && is_one_of(row, "split", &grid.splits)
+                && is_one_of(row, "outcomes", &grid.outcomes)
+                && is_one_of(row, "pool", &grid.pools)
+                && is_read_by(&sides, grid, row)
+                && sides.iter().all(|router| has_seeds(router, grid, row))
+        })
+    }
+}
+
+/// Whether the row's embedder is that of the first side that reads any.
+fn is_read_by(sides: &[&RouterEntry], grid: &Grid, row: &impl Row) -> bool {
+    match sides.iter().find(|router| router.spec.reads_embeddings()) {
+        None => is_one_of(row, "embedder", [NO_EMBEDDER]),
+        Some(router) => {
+            let embedders = grid.embedders.iter();
+            let read = embedders.filter(|&&embedder| router.is_run_with(embedder));
+            is_one_of(row, "embedder", read)
+        }
+    }
+}
+
+/// Whether the row is of one of the router's seeds, or a mean over at most as many.
+fn has_seeds(router: &RouterEntry, grid: &Grid, row: &impl Row) -> bool {
+    let seeds = router.seeds_of(grid);
+    match row.seeds() {
+        Some(count) => count <= seeds.len(),
+        None => is_one_of(row, "seed", seeds),
     }
 }
 

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use oats_routers::RouterSpec;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::Grid;
 use crate::EmbedderKind;
 
 /// A router, the label of its rows, and how much it is run.
@@ -32,6 +33,12 @@ impl RouterEntry {
             Some(embedders) => embedders.contains(&embedder),
             None => true,
         }
+    }
+
+    /// Those of the grid's seeds that it is run with.
+    pub(crate) fn seeds_of<'g>(&self, grid: &'g Grid) -> &'g [u64] {
+        let most = self.seeds.map_or(usize::MAX, NonZeroUsize::get);
+        &grid.seeds[..most.min(grid.seeds.len())]
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     COLUMNS, Measured,
-    labels::{Only, title},
+    labels::{Only, seeds_in_words, title},
 };
 use crate::rows::{Row, TestRow};
 
@@ -83,6 +83,7 @@ pub(super) fn write(
     };
     let (yes, same, no) = (with(Sign::Better), with(Sign::Same), with(Sign::Worse));
     let all = comparisons.len();
+    let most_seeds = measured.tests.iter().filter_map(Row::seeds).max();
     let verdict = if all == 0 {
         "not measured".to_owned()
     } else if all == 1 && !yes.is_empty() {
@@ -126,7 +127,15 @@ pub(super) fn write(
                     .filter(|&column| column != "router")
                     .filter(|&column| column == "dataset" || varies(&comparisons, column))
                     .collect();
-                format!("{} {}", title(*row, &shown), difference.with_interval())
+                let seeds = match row.seeds() {
+                    seeds if seeds < most_seeds => format!(" ({})", seeds_in_words(seeds)),
+                    _ => String::new(),
+                };
+                format!(
+                    "{}{seeds} {}",
+                    title(*row, &shown),
+                    difference.with_interval()
+                )
             })
             .collect();
         let _ = writeln!(text, "  - {what}: {}.", places.join("; "));

@@ -55,15 +55,15 @@ impl Gap<'_> {
                     }
                 }
             }
-            text += &page_heading(&page);
+            text += &page_heading(&page, &rows);
+            let against = self.against;
             for (what, routers) in [
-                ("more than", &more),
-                ("as much as", &same),
-                ("less than", &less),
+                (format!("Gain more than {against} does"), &more),
+                (format!("No gain other than {against}'s was found"), &same),
+                (format!("Gain less than {against} does"), &less),
             ] {
                 if !routers.is_empty() {
-                    let routers = routers.join(", ");
-                    let _ = writeln!(text, "- Gain {what} {} does: {routers}.", self.against);
+                    let _ = writeln!(text, "- {what}: {}.", routers.join(", "));
                 }
             }
             let _ = write!(
@@ -114,8 +114,8 @@ fn gains_beyond<'r>(
 }
 
 const INTERVALS: &str = "
-The two sides have different test queries, so these differences are not paired: an interval's half
-widths are those of both sides, added in quadrature.
+The two sides have test queries of their own, some of them the same, so these differences are not paired:
+an interval's half widths are those of both sides, added in quadrature, which is on the wide side.
 ";
 
 fn value(row: &MetricRow) -> Difference {

@@ -140,11 +140,20 @@ impl Measured<'_> {
     }
 }
 
-/// The heading of a page; none where there is only one page.
-pub(super) fn page_heading(title: &str) -> String {
+/// The heading of a page of rows, which tells over how many seeds their means are.
+pub(super) fn page_heading<R: Row>(title: &str, rows: &[&R]) -> String {
+    let seeds = seeds_in_words(rows.iter().filter_map(|row| row.seeds()).max());
     match title {
-        "" => "\n".to_owned(),
-        title => format!("\n### {title}\n\n"),
+        "" => format!("\nMeans over {seeds}.\n\n"),
+        title => format!("\n### {title} ({seeds})\n\n"),
+    }
+}
+
+/// `1 seed`, `5 seeds`.
+pub(super) fn seeds_in_words(seeds: Option<usize>) -> String {
+    match seeds.unwrap_or(1) {
+        1 => "1 seed".to_owned(),
+        count => format!("{count} seeds"),
     }
 }
 

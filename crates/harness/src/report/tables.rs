@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{
     Measured,
     claim::{Difference, Sign},
-    labels::{Only, page_heading, title},
+    labels::{Only, page_heading, seeds_in_words, title},
 };
 use crate::rows::{MetricRow, Row, TestRow};
 
@@ -75,7 +75,7 @@ pub(super) fn places(
             text,
             "{}| router | better at | no difference at | worse at |\n\
              | --- | --- | --- | --- |\n",
-            page_heading(&page)
+            page_heading(&page, &rows)
         );
         for (router, rows) in by_router(&rows) {
             let at = |sign: Sign| {
@@ -128,7 +128,7 @@ fn pivot<R: Row, S: Fn(&R) -> String>(
         let _ = write!(
             text,
             "{}| router | {} |\n| --- |{}\n",
-            page_heading(&page),
+            page_heading(&page, &rows),
             names.join(" | "),
             " --- |".repeat(names.len())
         );
@@ -186,8 +186,7 @@ pub(super) fn by_router<'r, R: Row>(rows: &[&'r R]) -> Vec<(String, Vec<&'r R>)>
 /// ` (2 seeds)`, if others have more.
 fn fewer_seeds(own: Option<usize>, most: Option<usize>) -> String {
     match own {
-        Some(1) if most > own => " (1 seed)".to_owned(),
-        Some(count) if most > own => format!(" ({count} seeds)"),
+        Some(_) if most > own => format!(" ({})", seeds_in_words(own)),
         _ => String::new(),
     }
 }

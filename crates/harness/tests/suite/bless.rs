@@ -1,6 +1,10 @@
 //! Blessing changes what was run, and nothing else.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use oats_harness::{
     DatasetEntry, Error, Experiment, Manifest, bless,
@@ -161,6 +165,41 @@ fn rows_that_the_experiment_does_not_make_any_more_go() {
     assert!(tests.is_empty(), "they are means over two seeds");
     let datasets: Vec<String> = commits(&committed).into_keys().collect();
     assert_eq!(datasets, ["beir:set", "metatool"]);
+}
+
+#[test]
+fn rows_that_a_router_does_not_make_any_more_go() {
+    let laboratory = Laboratory::new();
+    let set = laboratory.beir("set", 4);
+    let before = toml(&[&set], "[0, 1]");
+    let committed = laboratory.path("results/t");
+    let run = laboratory.run(&before);
+    bless(&parse(&before), &run.summary.folder, &committed).unwrap();
+
+    // BM25 has one seed of the two, S1 another embedder.
+    let now = before
+        .replace("[\"static\"]", "[\"static\", \"minilm\"]")
+        .replace("\"bm25\"", "{ kind = \"bm25\", seeds = 1 }")
+        .replace(
+            "\"oats-s1\"",
+            "{ kind = \"oats-s1\", embedders = [\"minilm\"] }",
+        );
+    let part = laboratory.path("part");
+    results(&part, &[], 1, "new");
+    bless(&parse(&now), &part, &committed).unwrap();
+    let kept: Vec<MetricRow> = read(&committed.join("metrics.csv"));
+    let of = |router: &str| -> BTreeSet<&str> {
+        let rows = kept.iter().filter(|row| row.router == router);
+        rows.map(|row| row.seed.as_str()).collect()
+    };
+    assert_eq!(of("bm25"), BTreeSet::from(["0"]));
+    assert_eq!(of("dense"), BTreeSet::from(["0", "1", "mean-of-2"]));
+    assert_eq!(of("oats-s1"), BTreeSet::new());
+    let tests: Vec<oats_harness::rows::TestRow> = read(&committed.join("tests.csv"));
+    assert!(
+        tests.is_empty(),
+        "both have lost a side's seeds or embedder"
+    );
 }
 
 #[test]

@@ -4,6 +4,9 @@ use std::{collections::BTreeMap, fs};
 
 use oats_datasets::{Query, Split, SplitKind};
 use oats_harness::rows::MetricRow;
+use oats_routers::RouterSpec;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use crate::laboratory::{Laboratory, toml};
 
@@ -151,4 +154,57 @@ fn a_leaking_test_is_parted_into_what_training_has_seen_and_the_rest() {
     let sum = |row: &MetricRow| row.value.get() * row.n as f64;
     assert!((sum(&seen) + sum(&unseen) - sum(&all)).abs() < 1e-4);
     assert!(row("query", "all").is_some() && row("query", "seen-in-training").is_none());
+}
+
+/// Labels drawn without regard to the texts; no router has seen the text of a test query: nothing that is
+/// learned helps.
+#[test]
+fn random_labels_leave_every_router_at_chance_on_the_query_split() {
+    const TOOLS: usize = 20;
+    let laboratory = Laboratory::new();
+    let original = laboratory.load(&laboratory.beir("original", TOOLS));
+    let tools = original.tools().iter();
+    let corpus: Vec<(&str, &str)> = tools
+        .map(|tool| (tool.name.as_str(), tool.description.as_str()))
+        .collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let queries: Vec<(&str, &str, &str)> = original
+        .queries()
+        .iter()
+        .map(|query| {
+            let (tool, _) = corpus[rng.random_range(..TOOLS)];
+            (query.id.as_str(), query.text.as_str(), tool)
+        })
+        .collect();
+    let set = laboratory.write_beir("random/set", &corpus, &queries);
+    let kinds: Vec<String> = RouterSpec::all()
+        .iter()
+        .map(|spec| format!("{:?}", spec.kind()))
+        .collect();
+    let toml =
+        toml(&[&set], "[0, 1, 2]").replace(r#""bm25", "dense", "oats-s1""#, &kinds.join(", "));
+    let metrics = laboratory.run(&toml).metrics();
+
+    // One right tool, found at rank r of five with gain 1/log2(r + 1), else 0.
+    let gains: Vec<f64> = (1..=5)
+        .map(|rank| 1.0 / f64::from(rank + 1).log2())
+        .collect();
+    let chance = gains.iter().sum::<f64>() / TOOLS as f64;
+    let square = gains.iter().map(|gain| gain * gain).sum::<f64>() / TOOLS as f64;
+    let of_all = metrics
+        .iter()
+        .filter(|row| row.subset == "all" && row.metric == "ndcg@5" && row.seed == "mean-of-3");
+    let mut seen = 0;
+    for row in of_all {
+        let error = ((square - chance * chance) / row.n as f64).sqrt();
+        let off = (row.value.get() - chance).abs();
+        assert!(
+            off < 4.0 * error,
+            "{}: {:?}, chance is {chance} ± {error}",
+            row.router,
+            row.value
+        );
+        seen += 1;
+    }
+    assert_eq!(seen, kinds.len());
 }

@@ -270,4 +270,11 @@ fn fits_by_descent_may_move_where_numbers_round_differently() {
             .keys()
             .all(|reason| reason.contains("static by abacus"))
     );
+
+    // No rounding changes the number of queries.
+    for row in &mut again.metrics {
+        row.value = Number::new(0.5);
+        row.n += 1;
+    }
+    assert_eq!(counts(&verdict(&again)), (0, steady + changed, 0));
 }

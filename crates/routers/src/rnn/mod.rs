@@ -39,7 +39,7 @@
 //!
 //! # Defaults
 //! Chosen by NDCG@5 over the catalogue on a fifth of MetaTool's training part (`query` split, 3
-//! seeds), which was held out; no test query was looked at. What mattered: reading WordPieces as
+//! seeds), which was held out; no test query of its seed was looked at. What mattered: reading WordPieces as
 //! unknown (`unknown` 0: about 0.30, 0.3: about 0.48), the mean of the hidden states against the last
 //! (0.52 and 0.41), a high learning rate. Beyond that it is a matter of time: batches of 32, more
 //! epochs and more patience gain up to 0.03 for two to three times as long a fit. For `gumbel`, 1 to
