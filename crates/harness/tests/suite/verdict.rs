@@ -3,7 +3,7 @@
 use std::{fs, slice};
 
 use oats_harness::{
-    Conditions, Experiment, RunSummary, Skip, TOLERANCE, Verdict,
+    Conditions, DatasetEntry, Experiment, RunSummary, Skip, TOLERANCE, Verdict,
     rows::{MetricRow, Number},
 };
 
@@ -188,23 +188,21 @@ fn fits_by_descent_may_move_where_numbers_round_differently() {
     let experiment = Experiment::parse(&toml, "t.toml").unwrap();
     let committed = laboratory.run(&toml).summary;
     // Every row of one dataset comes out a little differently.
-    let mut again = laboratory.run(&toml).summary;
-    for row in again
-        .metrics
-        .iter_mut()
-        .filter(|row| row.dataset == "builtin")
-    {
+    let again = laboratory.run(&toml).summary;
+    let mut rows = again.metrics.clone();
+    for row in rows.iter_mut().filter(|row| row.dataset == "builtin") {
         row.value = Number::new(row.value.get() + 0.01);
     }
-    let verdict = |again: &RunSummary| {
-        let other_rounding = committed
-            .manifest
-            .other_rounding(&again.manifest, &experiment);
+    let verdict = |rows: &[MetricRow], change: &dyn Fn(&mut DatasetEntry)| {
+        let mut manifest = again.manifest.clone();
+        let entries = manifest.datasets.get_mut("builtin").unwrap();
+        entries.iter_mut().for_each(change);
+        let other_rounding = committed.manifest.other_rounding(&manifest, &experiment);
         let conditions = Conditions {
             other_rounding: &other_rounding,
             ..Conditions::default()
         };
-        Verdict::new(&committed.metrics, &again.metrics, conditions)
+        Verdict::new(&committed.metrics, rows, conditions)
     };
     let counts = |verdict: &Verdict| {
         let moved: usize = verdict.moved.values().map(Vec::len).sum();
@@ -215,66 +213,35 @@ fn fits_by_descent_may_move_where_numbers_round_differently() {
         rows.filter(|row| row.dataset == dataset && row.router.contains(router))
             .count()
     };
-    let (steady, changed, fitted) = (
-        of("beir:set", ""),
-        of("builtin", ""),
-        of("builtin", "oats-s2"),
-    );
+    let (steady, changed) = (of("beir:set", ""), of("builtin", ""));
+    let fitted = of("builtin", "oats-s2");
     assert!(fitted > 0);
 
-    assert_eq!(
-        counts(&verdict(&again)),
-        (steady, changed, 0),
-        "the same arithmetic"
-    );
-
-    let original = again.manifest.clone();
-    let entry =
-        |summary: &mut RunSummary| summary.manifest.datasets.get_mut("builtin").unwrap()[0].clone();
-    let mut other = entry(&mut again);
-    other.machine["cpu"] = "another".into();
-    again
-        .manifest
-        .datasets
-        .insert("builtin".into(), vec![other]);
-    let moved = verdict(&again);
-    assert_eq!(
-        counts(&moved),
-        (steady, changed - fitted, fitted),
-        "another machine"
-    );
-    assert!(
-        moved
-            .moved
-            .keys()
-            .all(|reason| reason.contains("another machine"))
-    );
-    assert!(!moved.confirms(), "the others still contradict");
-
-    again.manifest = original;
-    let mut other = entry(&mut again);
-    other.embedders.get_mut("static").unwrap()["backend"] = "abacus".into();
-    again
-        .manifest
-        .datasets
-        .insert("builtin".into(), vec![other]);
-    let moved = verdict(&again);
-    assert_eq!(
-        counts(&moved),
-        (steady, changed - fitted, fitted),
-        "another backend"
-    );
-    assert!(
-        moved
-            .moved
-            .keys()
-            .all(|reason| reason.contains("static by abacus"))
-    );
+    let same_arithmetic = verdict(&rows, &|_| ());
+    assert_eq!(counts(&same_arithmetic), (steady, changed, 0));
+    let machine = |entry: &mut DatasetEntry| entry.machine["cpu"] = "another".into();
+    let backend = |entry: &mut DatasetEntry| {
+        entry.embedders.get_mut("static").unwrap()["backend"] = "abacus".into();
+    };
+    let changes: [(&dyn Fn(&mut DatasetEntry), &str); 2] = [
+        (&machine, "another machine"),
+        (&backend, "static by abacus"),
+    ];
+    for (change, why) in changes {
+        let verdict = verdict(&rows, change);
+        assert_eq!(
+            counts(&verdict),
+            (steady, changed - fitted, fitted),
+            "{why}"
+        );
+        assert!(verdict.moved.keys().all(|reason| reason.contains(why)));
+        assert!(!verdict.confirms(), "the others still contradict");
+    }
 
     // No rounding changes the number of queries.
-    for row in &mut again.metrics {
+    for row in &mut rows {
         row.value = Number::new(0.5);
         row.n += 1;
     }
-    assert_eq!(counts(&verdict(&again)), (0, steady + changed, 0));
+    assert_eq!(counts(&verdict(&rows, &machine)), (0, steady + changed, 0));
 }
