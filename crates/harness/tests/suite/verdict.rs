@@ -223,17 +223,12 @@ fn fits_by_descent_may_move_where_numbers_round_differently() {
     let backend = |entry: &mut DatasetEntry| {
         entry.embedders.get_mut("static").unwrap()["backend"] = "abacus".into();
     };
-    let changes: [(&dyn Fn(&mut DatasetEntry), &str); 2] = [
-        (&machine, "another machine"),
-        (&backend, "static by abacus"),
-    ];
-    for (change, why) in changes {
-        let verdict = verdict(&rows, change);
-        assert_eq!(
-            counts(&verdict),
-            (steady, changed - fitted, fitted),
-            "{why}"
-        );
+    for (verdict, why) in [
+        (verdict(&rows, &machine), "another machine"),
+        (verdict(&rows, &backend), "static by abacus"),
+    ] {
+        let expected = (steady, changed - fitted, fitted);
+        assert_eq!(counts(&verdict), expected, "{why}");
         assert!(verdict.moved.keys().all(|reason| reason.contains(why)));
         assert!(!verdict.confirms(), "the others still contradict");
     }
