@@ -76,8 +76,8 @@ impl Closing {
             )
         } else if moved > 0 {
             format!(
-                "Confirmed: {agree} of {compared} rows agree within {TOLERANCE}. Not confirmed: {moved} of fits by \
-                 gradient descent, which end elsewhere where numbers round differently."
+                "Confirmed: {agree} of {compared} rows agree within {TOLERANCE}. Not confirmed: {moved} rows, \
+                 fitted by gradient descent, which ends elsewhere where numbers round differently."
             )
         } else if agree > 0 {
             format!("Confirmed: all {agree} rows that could be compared agree within {TOLERANCE}.")
