@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     COLUMNS, Measured,
-    labels::{Only, seeds_in_words, title},
+    labels::{ALWAYS_NAMED, Only, seeds_in_words, title},
 };
 use crate::rows::{Row, TestRow};
 
@@ -125,7 +125,9 @@ pub(super) fn write(
                 let shown: Vec<&str> = COLUMNS
                     .into_iter()
                     .filter(|&column| column != "router")
-                    .filter(|&column| column == "dataset" || varies(&comparisons, column))
+                    .filter(|&column| {
+                        ALWAYS_NAMED.contains(&column) || varies(&comparisons, column)
+                    })
                     .collect();
                 let seeds = match row.seeds() {
                     seeds if seeds < most_seeds => format!(" ({})", seeds_in_words(seeds)),

@@ -14,6 +14,9 @@ use crate::{
     rows::{NO_EMBEDDER, Row, means_over_most_seeds},
 };
 
+/// No number is told without its data set and protocol.
+pub(super) const ALWAYS_NAMED: [&str; 3] = ["dataset", "split", "pool"];
+
 /// Lists of labels by column; a row must have one of each.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -111,7 +114,7 @@ impl Measured<'_> {
     }
 
     /// Rows by page: those that agree in all columns but `across`, router and embedder. A page's
-    /// title names the columns in which the pages differ.
+    /// title names the columns in which the pages differ, and what is always named.
     pub(super) fn pages<'r, R: Row>(
         &self,
         rows: Vec<&'r R>,
@@ -124,8 +127,7 @@ impl Measured<'_> {
             .filter(|column| {
                 let mut labels = rows.iter().map(|row| row.label(column));
                 let first = labels.next();
-                // A data set is always named: it is what a number is of.
-                *column == "dataset" || labels.any(|label| Some(label) != first)
+                ALWAYS_NAMED.contains(column) || labels.any(|label| Some(label) != first)
             })
             .collect();
         let mut pages: Vec<(String, Vec<&'r R>)> = Vec::new();

@@ -252,6 +252,11 @@ pub fn report(
         section.write(&measured, &mut text);
     }
     text += NOTES;
+    let _ = writeln!(
+        text,
+        "Where no metric is named it is {}.",
+        measured.first_metric
+    );
     text
 }
 

@@ -101,7 +101,7 @@ fn a_claim_is_judged_by_the_intervals_of_the_comparisons_it_names() {
         "{text}"
     );
     assert!(
-        text.contains("Yes: metatool, candidates +0.080 [+0.070, +0.090]."),
+        text.contains("Yes: metatool, query split, candidates +0.080 [+0.070, +0.090]."),
         "{text}"
     );
     assert!(
@@ -112,7 +112,9 @@ fn a_claim_is_judged_by_the_intervals_of_the_comparisons_it_names() {
     // The claim may name the baseline first; differences then change sides.
     let text = report(&claim("dense", "oats-s1"), &[], &tests, None);
     assert!(
-        text.contains("The other way round: metatool, candidates -0.080 [-0.090, -0.070]."),
+        text.contains(
+            "The other way round: metatool, query split, candidates -0.080 [-0.090, -0.070]."
+        ),
         "{text}"
     );
     let text = report(&claim("dense", "bm25"), &[], &tests, None);
@@ -134,7 +136,9 @@ fn a_claim_names_whatever_tells_its_comparisons_apart() {
     let text = report(&claim, &[], &tests, None);
     for subset in ["g2", "g3"] {
         assert!(
-            text.contains(&format!("metatool, subset {subset} +0.080")),
+            text.contains(&format!(
+                "metatool, query split, candidates, subset {subset} +0.080"
+            )),
             "{text}"
         );
     }
@@ -175,19 +179,22 @@ fn values_stand_in_the_experiments_order_with_the_best_of_each_column_marked() {
         ]
     );
     assert!(
-        text.contains("## All\n\n### metatool (2 seeds)\n"),
+        text.contains("## All\n\n### metatool, catalogue (2 seeds)\n"),
         "{text}"
     );
 }
 
 #[test]
 fn one_table_over_all_datasets_has_no_heading_of_its_own() {
-    let across =
-        experiment("[[report]]\nkind = \"values\"\ntitle = \"All\"\nacross = [\"dataset\"]");
+    let across = experiment(
+        "[[report]]\nkind = \"values\"\ntitle = \"All\"\nacross = [\"dataset\", \"split\", \"pool\"]",
+    );
     let rows = [metric("dense", "query", "catalogue", 0.5)];
     let text = report(&across, &rows, &[], None);
     assert!(
-        text.contains("## All\n\nMeans over 2 seeds.\n\n| router | metatool |\n"),
+        text.contains(
+            "## All\n\nMeans over 2 seeds.\n\n| router | metatool, query split, catalogue |\n"
+        ),
         "{text}"
     );
 }
