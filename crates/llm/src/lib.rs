@@ -1,0 +1,1 @@
+//! The LLM that tool routers stand in for.
