@@ -19,10 +19,27 @@ pub struct Tool {
     /// What stands for the tool wherever text is read; never blank. `name: description` unless the
     /// data set says otherwise.
     pub text: String,
+    /// What a call of it takes, each name once; empty where the source does not say. Routers do not
+    /// read it; an LLM that is offered the tool as a function does.
+    pub parameters: Vec<Parameter>,
+}
+
+/// One argument of a tool's calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// A type of JSON Schema: `string`, `number`, `boolean`, `array` or `object`.
+    pub kind: &'static str,
+    /// What it means; may be empty.
+    pub description: String,
+    /// Whether a call must have it.
+    pub required: bool,
 }
 
 impl Tool {
-    /// A tool whose text is `name: description`, or the name alone where there is no description.
+    /// A tool without parameters whose text is `name: description`, or the name alone where there is
+    /// no description.
     pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
         let (name, description) = (name.into(), description.into());
         let text = if description.is_empty() {
@@ -34,6 +51,7 @@ impl Tool {
             name,
             description,
             text,
+            parameters: Vec::new(),
         }
     }
 }

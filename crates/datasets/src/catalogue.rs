@@ -20,6 +20,12 @@ impl Catalogue {
         description: String,
         spot: Spot,
     ) -> Result<ToolId, Error> {
+        self.add_tool(Tool::new(name, description), spot)
+    }
+
+    /// The same with what else is known of it.
+    pub(crate) fn add_tool(&mut self, tool: Tool, spot: Spot) -> Result<ToolId, Error> {
+        let name = &tool.name;
         if name.trim().is_empty() {
             return Err(spot.bad("the tool's name is empty"));
         }
@@ -27,7 +33,7 @@ impl Catalogue {
         if self.ids.insert(name.clone(), id).is_some() {
             return Err(spot.bad(format_args!("the tool name `{name}` stands twice")));
         }
-        self.tools.push(Tool::new(name, description));
+        self.tools.push(tool);
         Ok(id)
     }
 

@@ -19,7 +19,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`benchmark`] | [`Tool`], [`Query`], [`Benchmark`] and its checks |
+//! | [`benchmark`] | [`Tool`], [`Parameter`], [`Query`], [`Benchmark`] and its checks |
 //! | [`outcome`] | [`Outcome`]: a line of a routing log |
 //! | [`split`] | training, test and validation; leakage between them |
 //! | [`dataset`] | [`Dataset`]: the data sets by name |
@@ -48,7 +48,7 @@ mod tool_text;
 mod toolbench;
 mod toole;
 
-pub use benchmark::{Benchmark, Query, Tool, ToolId};
+pub use benchmark::{Benchmark, Parameter, Query, Tool, ToolId};
 pub use dataset::Dataset;
 pub use error::{Error, FetchFailure};
 pub use file::SourceFile;

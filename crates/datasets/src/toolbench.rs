@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use crate::{
-    Benchmark, Error, Query, SourceFile, Sources, ToolId, catalogue::Catalogue, file::Spot,
-    pinned::TOOLBENCH, source::Obtained,
+    Benchmark, Error, Query, SourceFile, Sources, Tool, ToolId, benchmark::Parameter,
+    catalogue::Catalogue, file::Spot, pinned::TOOLBENCH, source::Obtained,
 };
 
 #[derive(Deserialize)]
@@ -23,6 +23,19 @@ struct Api {
     tool_name: String,
     api_name: String,
     api_description: String,
+    #[serde(default)]
+    required_parameters: Vec<Argument>,
+    #[serde(default)]
+    optional_parameters: Vec<Argument>,
+}
+
+#[derive(Deserialize)]
+struct Argument {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    description: String,
 }
 
 /// Category, tool and API: what makes one entry of the catalogue.
@@ -85,7 +98,9 @@ fn catalogue<'a>(
         if uses[&name] > 1 {
             name = format!("{name} ({})", api.category_name);
         }
-        catalogue.add(name, api.api_description.trim().to_owned(), spot)?;
+        let mut tool = Tool::new(name, api.api_description.trim());
+        tool.parameters = api.parameters();
+        catalogue.add_tool(tool, spot)?;
     }
     Ok((catalogue, ids))
 }
@@ -126,6 +141,37 @@ impl Api {
 
     fn short_name(&self) -> String {
         format!("{} {}", self.tool_name.trim(), self.api_name.trim())
+    }
+
+    /// The required ones first. A few APIs list a name twice.
+    fn parameters(&self) -> Vec<Parameter> {
+        let mut parameters: Vec<Parameter> = Vec::new();
+        let required = self.required_parameters.iter().map(|one| (one, true));
+        let optional = self.optional_parameters.iter().map(|one| (one, false));
+        for (argument, required) in required.chain(optional) {
+            if parameters.iter().all(|known| known.name != argument.name) {
+                parameters.push(Parameter {
+                    name: argument.name.clone(),
+                    kind: argument.json_type(),
+                    description: argument.description.trim().to_owned(),
+                    required,
+                });
+            }
+        }
+        parameters
+    }
+}
+
+impl Argument {
+    /// Upstream's types are free text: dates, times and enumerations without their values among them.
+    fn json_type(&self) -> &'static str {
+        match self.kind.to_lowercase().as_str() {
+            "number" => "number",
+            "boolean" => "boolean",
+            "array" => "array",
+            "object" => "object",
+            _ => "string",
+        }
     }
 }
 

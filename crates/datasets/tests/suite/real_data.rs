@@ -170,6 +170,9 @@ fn toolbench() {
         .iter()
         .filter(|tool| tool.name.starts_with("👋 Demo Project"));
     assert_eq!(shared.filter(|tool| tool.name.ends_with(')')).count(), 17);
+    let parameters = || benchmark.tools().iter().flat_map(|tool| &tool.parameters);
+    let required = parameters().filter(|parameter| parameter.required).count();
+    assert_eq!((parameters().count(), required), (4535, 2478));
     let sizes = candidate_sizes(&benchmark, 0);
     assert_eq!(sizes.values().sum::<usize>(), 765);
     assert_eq!((sizes[&1], sizes[&10], sizes[&13]), (27, 81, 2));

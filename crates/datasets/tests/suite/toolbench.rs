@@ -40,6 +40,31 @@ fn reads_the_six_groups() {
 }
 
 #[test]
+fn parameters_have_types_of_json_schema() {
+    let mut apis = json!([api("Finance", "Rates", "Latest", "")]);
+    let argument = |name: &str, kind: &str| json!({"name": name, "type": kind, "description": " "});
+    apis[0]["required_parameters"] = json!([
+        argument("day", "DATE (YYYY-MM-DD)"),
+        argument("amount", "NUMBER")
+    ]);
+    apis[0]["optional_parameters"] =
+        json!([argument("amount", "STRING"), argument("round", "Boolean")]);
+    let data = with(json!([query(apis, json!([["Rates", "Latest"]]))]));
+    let benchmark = data.load(Dataset::Toolbench).unwrap();
+    let read: Vec<_> = benchmark.tools()[2]
+        .parameters
+        .iter()
+        .map(|p| (p.name.as_str(), p.kind, p.description.as_str(), p.required))
+        .collect();
+    let expected = [
+        ("day", "string", "", true),
+        ("amount", "number", "", true), // the second of the name does not count
+        ("round", "boolean", "", false),
+    ];
+    assert_eq!(read, expected);
+}
+
+#[test]
 fn names_that_categories_share_get_the_category() {
     let apis = json!([
         api("Finance", "Shop", "Orders", "first"),
