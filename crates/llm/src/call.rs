@@ -42,8 +42,8 @@ pub struct Completion {
 }
 
 impl Request {
-    /// A request with this body.
-    pub(crate) fn new(body: Value) -> Self {
+    /// A request with this body, the fields of OpenAI's reference.
+    pub fn from_body(body: Value) -> Self {
         Self(body)
     }
 

@@ -34,18 +34,29 @@
 //! | [`function`], [`function_names`] | `functions.rs`: tools as functions that can be called |
 //! | [`Request`], [`Reply`], [`Completion`] | `call.rs`: one call of an endpoint |
 //! | [`TokenCounter`], [`Tokenizer`] | `tokens.rs`: tokens of requests and replies |
+//! | [`Chat`], [`Replay`] | `chat.rs`: who is asked |
+//! | [`Recordings`] | `recordings.rs`: calls that were made, so that none is made twice |
+//! | [`Endpoint`], [`Access`], [`ApiKey`] | `endpoint/` (feature `endpoint`): an OpenAI-compatible endpoint, within a budget |
 //! | [`Prices`] | `prices.rs`: prices with date and source, `prices.toml` |
 
 mod call;
+mod chat;
+#[cfg(feature = "endpoint")]
+mod endpoint;
 mod error;
 mod functions;
 mod prices;
 mod prompt;
+mod recordings;
 mod tokens;
 
 pub use call::{Completion, FunctionCall, Reply, Request};
+pub use chat::{Chat, Replay};
+#[cfg(feature = "endpoint")]
+pub use endpoint::{Access, ApiKey, Endpoint};
 pub use error::Error;
 pub use functions::{function, function_names};
 pub use prices::{MachinePrice, ModelPrice, Prices};
 pub use prompt::{Answer, Fault, Prompt};
+pub use recordings::Recordings;
 pub use tokens::{TokenCounter, Tokenizer};

@@ -73,7 +73,7 @@ impl Prompt {
                 body["tool_choice"] = json!("auto");
             }
         }
-        Request::new(body)
+        Request::from_body(body)
     }
 
     /// Reads an answer to a request that offered `tools`: strictly, so that what a gateway could not

@@ -51,6 +51,8 @@ pub struct TokenCounter {
 
 /// Of a message: its frame.
 const MESSAGE: u64 = 3;
+/// Of a message's name, beside the name.
+const NAME: u64 = 1;
 /// Of a request: what begins the reply.
 const REPLY: u64 = 3;
 /// Of each function, of a function that has parameters, of each parameter, and of all functions.
@@ -58,6 +60,9 @@ const FUNCTION: u64 = 7;
 const PARAMETERS: u64 = 3;
 const PARAMETER: u64 = 3;
 const FUNCTIONS: u64 = 12;
+/// Of each value that a parameter is limited to; and what such a list saves.
+const VALUE: u64 = 3;
+const VALUES_SAVE: u64 = 3;
 /// Of a call in a message, beside its name and arguments: one token, as tiktoken-rs has it; the
 /// cookbook is silent.
 const CALL: u64 = 1;
@@ -108,7 +113,9 @@ impl TokenCounter {
             .map(|call| &call["function"])
             .map(|function| CALL + text(&function["name"]) + text(&function["arguments"]))
             .sum();
-        MESSAGE + text(&message["role"]) + text(&message["content"]) + calls
+        let name = text(&message["name"]);
+        let name = name + name.min(NAME);
+        MESSAGE + text(&message["role"]) + text(&message["content"]) + name + calls
     }
 
     /// Tokens of one entry `function` of a request's `tools`.
@@ -129,6 +136,10 @@ impl TokenCounter {
             let kind = text(&property["type"]);
             let described = format!("{name}:{kind}:{}", unstopped(&property["description"]));
             tokens += PARAMETER + self.text(&described);
+            if let Some(values) = property["enum"].as_array() {
+                let values = values.iter().map(|value| VALUE + self.text(&text(value)));
+                tokens = (tokens + values.sum::<u64>()).saturating_sub(VALUES_SAVE);
+            }
         }
         tokens
     }

@@ -1,0 +1,38 @@
+//! Who is asked.
+
+use crate::{Completion, Error, Recordings, Request};
+
+/// Something that answers requests: an endpoint, or recordings of one.
+pub trait Chat: Send + Sync {
+    /// The answers, in the order of the requests.
+    ///
+    /// # Errors
+    /// If one of them cannot be had; [`Error::is_unavailable`] tells whether anything is wrong beyond
+    /// that. Those that were had are recorded.
+    fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, Error>;
+}
+
+/// Recordings alone, and why no endpoint may be asked for what they lack.
+pub struct Replay {
+    /// What there is.
+    pub recordings: Recordings,
+    /// In one line: the reason, and what to do about it.
+    pub why: String,
+}
+
+impl Chat for Replay {
+    fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, Error> {
+        let known: Vec<Completion> = requests
+            .iter()
+            .filter_map(|request| self.recordings.get(request))
+            .collect();
+        if known.len() < requests.len() {
+            return Err(Error::NotRecorded {
+                missing: requests.len() - known.len(),
+                asked: requests.len(),
+                why: self.why.clone(),
+            });
+        }
+        Ok(known)
+    }
+}

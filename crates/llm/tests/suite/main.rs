@@ -1,0 +1,12 @@
+//! Tests through the public interface.
+
+#![allow(clippy::unwrap_used)] // clippy.toml allows it in test functions, not in their helpers
+
+#[cfg(feature = "endpoint")]
+mod endpoint;
+mod prices;
+mod prompt;
+mod recordings;
+#[cfg(feature = "endpoint")]
+mod stub;
+mod tokens;
