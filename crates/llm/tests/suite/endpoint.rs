@@ -219,10 +219,8 @@ fn a_hang_and_a_slow_stream_end_with_the_time_limit() {
         assert_eq!(stub.calls().len(), 2);
     }
     let stub = Stub::with(vec![Act::Hang]);
-    let error = Place::new()
-        .endpoint(&stub)
-        .complete(&[request("rain?")])
-        .unwrap_err();
+    let endpoint = hasty(&Place::new(), &stub);
+    let error = endpoint.complete(&[request("rain?")]).unwrap_err();
     assert!(
         error.to_string().contains("no whole answer within 400ms"),
         "{error}"
