@@ -21,6 +21,7 @@
 //! | --- | --- |
 //! | [`benchmark`] | [`Tool`], [`Parameter`], [`Query`], [`Benchmark`] and its checks |
 //! | [`outcome`] | [`Outcome`]: a line of a routing log |
+//! | [`chat_log`] | [`ChatLog`]: a log of LLM tool calls, as a benchmark and outcomes |
 //! | [`split`] | training, test and validation; leakage between them |
 //! | [`dataset`] | [`Dataset`]: the data sets by name |
 //! | [`provenance`] | where a benchmark's files came from |
@@ -30,6 +31,7 @@
 //! | `file`, `catalogue` | text files and tool names with the place where they stand, for the loaders |
 
 pub mod benchmark;
+pub mod chat_log;
 pub mod dataset;
 pub mod error;
 pub mod outcome;
@@ -49,6 +51,7 @@ mod toolbench;
 mod toole;
 
 pub use benchmark::{Benchmark, Parameter, Query, Tool, ToolId};
+pub use chat_log::{ChatLog, LoggedCall};
 pub use dataset::Dataset;
 pub use error::{Error, FetchFailure};
 pub use file::SourceFile;

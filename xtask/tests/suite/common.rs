@@ -63,7 +63,8 @@ impl Place {
         place
     }
 
-    fn copy(&self, file: impl AsRef<Path>) {
+    /// A file of this workspace, where it stands there.
+    pub(crate) fn copy(&self, file: impl AsRef<Path>) {
         let file = file.as_ref();
         self.write(file.to_str().unwrap(), fs::read(root().join(file)).unwrap());
     }

@@ -5,6 +5,7 @@
 mod beir;
 mod benchmark;
 mod builtin;
+mod chat_log;
 mod common;
 mod download;
 mod metatool;
