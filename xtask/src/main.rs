@@ -3,6 +3,7 @@
 mod closing;
 mod commands;
 mod figures;
+mod llm;
 mod options;
 mod progress;
 mod readme;

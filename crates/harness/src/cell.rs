@@ -1,7 +1,10 @@
 //! A cell: one router, fitted once on one split, and what it scores on the test part.
 
+use std::sync::Arc;
+
 use ndarray::Array3;
 use oats_datasets::{Benchmark, Split, ToolId};
+use oats_llm::Chat;
 use oats_metrics::Metric;
 use oats_routers::{Progress, Ranked, Request, Router, Training};
 use rayon::prelude::*;
@@ -24,6 +27,8 @@ pub(crate) struct Cell<'a> {
     pub embeddings: &'a Embeddings,
     pub pools: &'a [Pool],
     pub metrics: &'a [Metric],
+    /// Who answers for the router `llm`.
+    pub llm: Option<&'a Arc<dyn Chat>>,
 }
 
 /// Pools × test queries × metrics.
@@ -89,6 +94,7 @@ impl Cell<'_> {
                 .collect(),
             query_embeddings: query_embeddings.view(),
             seed: self.seed,
+            llm: self.llm,
             progress: Progress::to(&tell),
         };
         let fitted = self.router.spec.fit(&training);
@@ -100,10 +106,7 @@ impl Cell<'_> {
         let request = Request {
             text: &asked.text,
             embedding: self.embeddings.query(query),
-            candidates: match pool {
-                Pool::Candidates => Some(&asked.candidates),
-                Pool::Catalogue => None,
-            },
+            candidates: pool.candidates(asked),
         };
         let ranking = router.rank(&request, usize::MAX);
         let ranked: Vec<ToolId> = ranking.iter().map(|ranked| ranked.tool).collect();

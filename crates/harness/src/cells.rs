@@ -7,6 +7,7 @@ use std::{
 };
 
 use oats_datasets::{Split, SplitKind};
+use oats_routers::RouterSpec;
 
 use crate::{
     EmbedderKind, Error, Outcomes, RouterEntry,
@@ -73,6 +74,7 @@ impl Evaluation<'_> {
                     embeddings: run.embedded.map_or(&inputs.none, |e| &e.vectors),
                     pools: self.pools,
                     metrics: &self.experiment.metrics,
+                    llm: self.resources.llm(),
                 };
                 let settings = serde_json::json!([
                     inputs.benchmark,
@@ -100,10 +102,14 @@ impl Evaluation<'_> {
         Ok(series.collect())
     }
 
-    /// Those that can be run: where the embedder of the log is not at hand, the plan has said so.
+    /// Those that can be run: where the embedder of the log or an LLM's answers are not at hand, the
+    /// plan has said so.
     fn runs<'a>(&'a self, inputs: &'a Inputs<'a>, outcomes: Outcomes) -> Vec<Run<'a>> {
         let mut runs = Vec::new();
         for router in self.experiment.routers_on(self.grid) {
+            if self.without.contains(&router.label) {
+                continue;
+            }
             let seeds = router.seeds_of(self.grid).len();
             let mut add = |embedded, logger| {
                 runs.push(Run {
@@ -161,8 +167,10 @@ impl Evaluation<'_> {
         // thread is left alone with one at the end.
         cells.reverse();
         let mut scores = in_parallel(&cells, |(cell, key)| {
+            // An LLM's answers are kept elsewhere, and are not in the key.
+            let is_llm = matches!(cell.router.spec, RouterSpec::Llm(_));
             let scores = match self.journal.load(key, cell.shape()) {
-                Some(scores) if !self.keepsakes.are_wanted() => {
+                Some(scores) if !self.keepsakes.are_wanted() && !is_llm => {
                     known.fetch_add(1, Ordering::Relaxed);
                     scores
                 }

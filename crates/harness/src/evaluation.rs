@@ -25,6 +25,8 @@ pub(crate) struct Evaluation<'a> {
     pub benchmark: &'a Benchmark,
     pub pools: &'a [Pool],
     pub embedders: &'a [(EmbedderKind, Arc<dyn Embedder>)],
+    /// Labels of routers that cannot be had.
+    pub without: &'a [String],
 }
 
 /// What one benchmark adds to the result files.

@@ -11,6 +11,7 @@ use std::{
 use ndarray::{Array2, Axis};
 use oats_datasets::{Benchmark, Dataset, Sources};
 use oats_embedders::{Backend, Embedder, EmbeddingCache, Minilm, ModelSources, StaticTable};
+use oats_llm::Chat;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Observer};
@@ -55,6 +56,8 @@ pub struct Resources {
     backend: Backend,
     /// Where embeddings are kept between runs.
     embedding_cache: PathBuf,
+    /// Who answers for the router `llm`.
+    llm: Option<Arc<dyn Chat>>,
     benchmarks: Mutex<HashMap<String, Available<Arc<Benchmark>>>>,
     embedders: Mutex<HashMap<EmbedderKind, Available<Arc<dyn Embedder>>>>,
 }
@@ -112,9 +115,23 @@ impl Resources {
             models,
             backend,
             embedding_cache,
+            llm: None,
             benchmarks: Mutex::default(),
             embedders: Mutex::default(),
         }
+    }
+
+    /// The same with somebody who answers for the router `llm`.
+    pub fn with_llm(self, llm: Arc<dyn Chat>) -> Self {
+        Self {
+            llm: Some(llm),
+            ..self
+        }
+    }
+
+    /// Who answers for the router `llm`, if anybody does.
+    pub fn llm(&self) -> Option<&Arc<dyn Chat>> {
+        self.llm.as_ref()
     }
 
     /// A benchmark, or why it cannot be had.

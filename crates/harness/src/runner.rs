@@ -6,11 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use oats_datasets::{Benchmark, Dataset};
+use ndarray::Array2;
+use oats_datasets::{Benchmark, Dataset, Split};
 use oats_embedders::Embedder;
+use oats_routers::{Progress, Request, RouterSpec, Training};
 
 use crate::{
-    EmbedderKind, Error, Experiment, Grid, Observer, Pool, Resources, Skip,
+    EmbedderKind, Error, Experiment, Grid, Observer, Pool, Resources, RouterEntry, Skip,
     aggregate::{SEEN, UNSEEN},
     evaluation::Evaluation,
     journal::{self, Journal},
@@ -107,6 +109,7 @@ pub fn run(
             benchmark: &task.benchmark,
             pools: &task.pools,
             embedders: &task.embedders,
+            without: &task.without,
         };
         let evaluated = evaluation.run()?;
         metrics.extend(evaluated.metrics);
@@ -153,6 +156,8 @@ struct Task<'a> {
     benchmark: Arc<Benchmark>,
     pools: Vec<Pool>,
     embedders: Embedders,
+    /// Labels of routers that cannot be had.
+    without: Vec<String>,
 }
 
 type Embedders = Vec<(EmbedderKind, Arc<dyn Embedder>)>;
@@ -180,14 +185,17 @@ impl<'a> Plan<'a> {
                 }
                 let pools = self.pools(grid, &benchmark);
                 let embedders = self.embedders(grid)?;
-                let some_router_runs =
-                    !embedders.is_empty() || self.experiment.has_text_routers(grid);
+                let without = self.unanswered(grid, &benchmark, &pools)?;
+                let mut text_routers = self.experiment.text_routers_on(grid);
+                let some_router_runs = !embedders.is_empty()
+                    || text_routers.any(|router| !without.contains(&router.label));
                 if !pools.is_empty() && some_router_runs {
                     tasks.push(Task {
                         grid,
                         benchmark,
                         pools,
                         embedders,
+                        without,
                     });
                 }
             }
@@ -260,7 +268,7 @@ impl<'a> Plan<'a> {
     /// Routers that read no embeddings learn from nothing where the logging policy cannot read its
     /// own. Another embedder's log would give other numbers under the same labels.
     fn skip_unlogged(&mut self, grid: &Grid, reason: &str) {
-        if !self.experiment.has_text_routers(grid) {
+        if self.experiment.text_routers_on(grid).next().is_none() {
             return;
         }
         let logged = grid
@@ -278,6 +286,81 @@ impl<'a> Plan<'a> {
                 });
             }
         }
+    }
+
+    /// Has every LLM on the grid asked for all that its cells need, so that they only look answers up.
+    /// Gives the labels of those whose answers cannot be had.
+    fn unanswered(
+        &mut self,
+        grid: &Grid,
+        benchmark: &Benchmark,
+        pools: &[Pool],
+    ) -> Result<Vec<String>, Error> {
+        let mut unanswered = Vec::new();
+        for router in self.experiment.routers_on(grid) {
+            if !matches!(router.spec, RouterSpec::Llm(_)) {
+                continue;
+            }
+            let place = format!("{}/{}", benchmark.name(), router.label);
+            match self.ask(grid, router, benchmark, pools, &place) {
+                Ok(()) => {}
+                Err(error) if error.is_unavailable() => {
+                    self.skip(Skip {
+                        dataset: Some(benchmark.name().to_owned()),
+                        router: Some(router.label.clone()),
+                        reason: format!("{place}: not measured: {error}"),
+                        ..Skip::default()
+                    });
+                    unanswered.push(router.label.clone());
+                }
+                Err(error) => {
+                    return Err(Error::Router {
+                        cell: place,
+                        source: Box::new(error),
+                        checkpoint: None,
+                    });
+                }
+            }
+        }
+        Ok(unanswered)
+    }
+
+    fn ask(
+        &self,
+        grid: &Grid,
+        router: &RouterEntry,
+        benchmark: &Benchmark,
+        pools: &[Pool],
+        place: &str,
+    ) -> Result<(), oats_routers::Error> {
+        let mut requests = Vec::new();
+        for &kind in &grid.splits {
+            for &seed in router.seeds_of(grid) {
+                for query in Split::new(kind, benchmark, seed).test {
+                    let query = &benchmark.queries()[query];
+                    requests.extend(pools.iter().map(|pool| Request {
+                        text: &query.text,
+                        embedding: &[],
+                        candidates: pool.candidates(query),
+                    }));
+                }
+            }
+        }
+        let none = Array2::zeros((0, 0));
+        let tell = |line: &str| self.observer.note(&format!("{place}: {line}"));
+        let training = Training {
+            tools: benchmark.tools(),
+            tool_embeddings: none.view(),
+            queries: Vec::new(),
+            query_embeddings: none.view(),
+            seed: 0,
+            llm: self.resources.llm(),
+            progress: Progress::to(&tell),
+        };
+        router
+            .spec
+            .fit(&training)?
+            .prepare(&requests, Progress::to(&tell))
     }
 
     fn skip(&mut self, skip: Skip) {

@@ -1,10 +1,13 @@
 //! Who is asked.
 
+use std::fmt;
+
 use crate::{Completion, Error, Recordings, Request};
 
 /// Something that answers requests: an endpoint, or recordings of one.
-pub trait Chat: Send + Sync {
-    /// The answers, in the order of the requests.
+pub trait Chat: fmt::Debug + Send + Sync {
+    /// The answers, in the order of the requests. Blocks until they are there; not to be called from
+    /// asynchronous code.
     ///
     /// # Errors
     /// If one of them cannot be had; [`Error::is_unavailable`] tells whether anything is wrong beyond
@@ -13,6 +16,7 @@ pub trait Chat: Send + Sync {
 }
 
 /// Recordings alone, and why no endpoint may be asked for what they lack.
+#[derive(Debug)]
 pub struct Replay {
     /// What there is.
     pub recordings: Recordings,

@@ -83,6 +83,12 @@ pub enum Error {
         /// How many calls were answered.
         made: usize,
     },
+    /// [`Access::stop`](crate::Access::stop) was set.
+    #[error("stopped; {made} calls of this run are recorded and will not be made again")]
+    Stopped {
+        /// How many calls were answered.
+        made: usize,
+    },
     /// A call failed in the end.
     #[error("the endpoint did not answer, after {attempts} attempts: {problem}")]
     Failed {
@@ -102,6 +108,7 @@ impl Error {
             | Self::NoPrice { .. }
             | Self::Io { .. }
             | Self::Setting { .. }
+            | Self::Stopped { .. }
             | Self::Recording { .. } => false,
         }
     }

@@ -1,5 +1,7 @@
 //! What an LLM is asked that chooses tools, and how its answer is read.
 
+use std::fmt;
+
 use oats_datasets::Tool;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -39,6 +41,16 @@ pub enum Fault {
     UnknownName,
     /// A call whose arguments are no JSON object.
     MalformedArguments,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "empty",
+            Self::UnknownName => "with an unknown name",
+            Self::MalformedArguments => "with malformed arguments",
+        })
+    }
 }
 
 const LIST_TASK: &str = "You are a helpful AI assistant. Your current task is to choose the \

@@ -85,6 +85,12 @@ pub enum Error {
         /// What the solver says.
         problem: String,
     },
+    /// The router `llm` was not told whom to ask.
+    #[error("llm: nobody is there to ask; name an endpoint or recordings of one")]
+    NobodyToAsk,
+    /// The LLM did not answer, or its recordings are damaged.
+    #[error("llm: {0}")]
+    Llm(#[from] oats_llm::Error),
     /// A text cannot be cut into WordPieces.
     #[error(transparent)]
     Text(#[from] oats_embedders::Error),
@@ -102,6 +108,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether something could not be had, and nothing is wrong with what was given.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::NobodyToAsk => true,
+            Self::Llm(error) => error.is_unavailable(),
+            _ => false,
+        }
+    }
+
     pub(crate) fn setting(
         router: &'static str,
         field: &'static str,

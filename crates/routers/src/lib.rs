@@ -25,6 +25,7 @@
 //!     queries: vec![(&asked).into()],
 //!     query_embeddings: query_embeddings.view(),
 //!     seed: 0,
+//!     llm: None,
 //!     progress: Progress::silent(),
 //! };
 //! let request = Request { text: "will it rain?", embedding: &[0.9, 0.436], candidates: None };
@@ -47,6 +48,7 @@
 //! | [`controls`] | logistic regression, nearest queries |
 //! | [`hybrid`], [`threshold`] | words and vectors fused; as many tools as score high enough |
 //! | [`rnn`], [`encoder`] | networks trained from scratch |
+//! | [`llm`] | the LLM that the others stand in for |
 //! | `learn` | seeded weights and gradient descent, for the networks |
 //! | `vocabulary` | what the networks read |
 
@@ -56,6 +58,7 @@ pub mod encoder;
 mod error;
 pub mod hybrid;
 mod learn;
+pub mod llm;
 pub mod oats;
 pub mod pipeline;
 pub mod rnn;

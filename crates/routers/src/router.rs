@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use oats_datasets::ToolId;
 
-use crate::State;
+use crate::{Error, Progress, State};
 
 /// A request as a gateway sees it.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,16 @@ pub trait Router: Send + Sync {
     /// As [`rank`](Self::rank).
     fn select(&self, request: &Request<'_>) -> Vec<ToolId> {
         self.rank(request, 1).iter().map(|best| best.tool).collect()
+    }
+
+    /// Does beforehand what ranking these requests needs and what can fail: `llm` asks an endpoint, the
+    /// others do nothing. Tells `progress` how that comes along and, at the end, what came of it.
+    ///
+    /// # Errors
+    /// [`Error::Llm`].
+    fn prepare(&self, requests: &[Request<'_>], progress: Progress<'_>) -> Result<(), Error> {
+        let _ = (requests, progress);
+        Ok(())
     }
 
     /// What the router consists of, for [`State::to_bytes`];

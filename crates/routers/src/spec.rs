@@ -8,6 +8,7 @@ use crate::{
     controls::{KnnParams, LinearParams},
     encoder::EncoderParams,
     hybrid::HybridParams,
+    llm::LlmParams,
     oats::{RidgeParams, S1Params, S2Params, S3Params},
     rnn::RnnParams,
     threshold::ThresholdParams,
@@ -57,6 +58,9 @@ pub enum RouterSpec {
     /// A small transformer over WordPieces, trained from scratch.
     #[serde(deserialize_with = "settings")]
     Encoder(EncoderParams),
+    /// An LLM, asked for every request.
+    #[serde(deserialize_with = "settings")]
+    Llm(LlmParams),
 }
 
 /// For routers without hyper-parameters.
@@ -81,6 +85,7 @@ impl RouterSpec {
             Self::Threshold(ThresholdParams::default()),
             Self::Rnn(RnnParams::default()),
             Self::Encoder(EncoderParams::default()),
+            Self::Llm(LlmParams::default()),
         ]
     }
 
@@ -116,6 +121,7 @@ impl RouterSpec {
             Self::Threshold(_) => "threshold",
             Self::Rnn(_) => "rnn",
             Self::Encoder(_) => "encoder",
+            Self::Llm(_) => "llm",
         }
     }
 
@@ -123,7 +129,9 @@ impl RouterSpec {
     /// [`Request::embedding`](crate::Request::embedding).
     pub fn reads_embeddings(&self) -> bool {
         match self {
-            Self::Random(_) | Self::Bm25(_) | Self::Rnn(_) | Self::Encoder(_) => false,
+            Self::Random(_) | Self::Bm25(_) | Self::Rnn(_) | Self::Encoder(_) | Self::Llm(_) => {
+                false
+            }
             Self::Dense(_)
             | Self::OatsS1(_)
             | Self::OatsS2(_)
@@ -149,7 +157,8 @@ impl RouterSpec {
             | Self::Linear(_)
             | Self::Knn(_)
             | Self::Hybrid(_)
-            | Self::Threshold(_) => false,
+            | Self::Threshold(_)
+            | Self::Llm(_) => false,
         }
     }
 
@@ -171,6 +180,7 @@ impl RouterSpec {
             Self::Threshold(params) => params.check(),
             Self::Rnn(params) => params.check(),
             Self::Encoder(params) => params.check(),
+            Self::Llm(params) => params.check(),
         }
     }
 
@@ -193,6 +203,7 @@ impl RouterSpec {
             Self::Threshold(params) => params.fit(training)?,
             Self::Rnn(params) => params.fit(training)?,
             Self::Encoder(params) => params.fit(training)?,
+            Self::Llm(params) => Box::new(params.fit(training)?),
         })
     }
 
@@ -216,6 +227,11 @@ impl RouterSpec {
             Self::Threshold(_) => ThresholdParams::restore(state)?,
             Self::Rnn(params) => params.restore(state)?,
             Self::Encoder(params) => params.restore(state)?,
+            Self::Llm(_) => {
+                let problem =
+                    "an LLM is asked through its endpoint, no file holds it; fit the router anew";
+                return Err(Error::State(problem.to_owned()));
+            }
         })
     }
 }

@@ -1,9 +1,10 @@
 //! What a router may learn from: the catalogue and the training part of a split, nothing else.
 
-use std::{borrow::Cow, collections::HashSet, fmt, num::NonZeroUsize};
+use std::{borrow::Cow, collections::HashSet, fmt, num::NonZeroUsize, sync::Arc};
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use oats_datasets::{Outcome, Query, Tool, ToolId, split::group_texts};
+use oats_llm::Chat;
 use oats_metrics::Metric;
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -26,6 +27,8 @@ pub struct Training<'a> {
     pub query_embeddings: ArrayView2<'a, f32>,
     /// Seed for everything the fit draws.
     pub seed: u64,
+    /// Who answers for the router `llm`; the others need nobody.
+    pub llm: Option<&'a Arc<dyn Chat>>,
     /// Told how a long fit comes along.
     pub progress: Progress<'a>,
 }
@@ -343,6 +346,7 @@ impl TrainingPart<'_> {
             queries: self.queries.clone(),
             query_embeddings: self.query_embeddings.view(),
             seed: self.whole.seed,
+            llm: self.whole.llm,
             progress: self.whole.progress,
         }
     }

@@ -15,6 +15,7 @@ use oats_harness::{
 use crate::{
     Ending,
     closing::Closing,
+    llm::LlmOptions,
     options::{Extent, Places, make_out},
     readme, report, table, workspace,
 };
@@ -47,6 +48,8 @@ pub(crate) struct Args {
     extent: Extent,
     #[command(flatten)]
     places: Places,
+    #[command(flatten)]
+    llm: LlmOptions,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Ending> {
@@ -67,6 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let out = workspace::out_or(args.out.as_deref(), "target/reproduce")?;
     make_out(&out)?;
     let resources = args.places.resources()?;
+    let resources = resources.with_llm(args.llm.chat(&args.places)?);
 
     let mut stdout = io::stdout();
     let mut closing = Closing::default();

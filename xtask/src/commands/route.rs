@@ -73,6 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         queries: benchmark.queries().iter().map(Into::into).collect(),
         query_embeddings: known.queries.view(),
         seed: 0,
+        llm: None,
         progress: Progress::to(&tell),
     };
     terminal.begin(&format!("{} learns", args.router.kind()), 1);

@@ -11,6 +11,7 @@ use oats_harness::Experiment;
 
 use crate::{
     Ending,
+    llm::LlmOptions,
     options::{Extent, Places, make_out},
     report, table, workspace,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Args {
     extent: Extent,
     #[command(flatten)]
     places: Places,
+    #[command(flatten)]
+    llm: LlmOptions,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Ending> {
@@ -40,6 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let out = workspace::out_or(args.out.as_deref(), "target/run")?;
     make_out(&out)?;
     let resources = args.places.resources()?;
+    let resources = resources.with_llm(args.llm.chat(&args.places)?);
     let mut stdout = io::stdout();
     for experiment in &experiments {
         let summary = args.extent.run(experiment, &resources, &out)?;

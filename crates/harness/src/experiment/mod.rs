@@ -40,7 +40,7 @@ use std::{
     path::Path,
 };
 
-use oats_datasets::{Dataset, SplitKind};
+use oats_datasets::{Dataset, Query, SplitKind, ToolId};
 use oats_metrics::Metric;
 use serde::{Deserialize, Serialize};
 
@@ -117,6 +117,16 @@ pub enum Pool {
     Candidates,
     /// All tools of the benchmark.
     Catalogue,
+}
+
+impl Pool {
+    /// What of it a query offers, as a router's request has it.
+    pub(crate) fn candidates(self, query: &Query) -> Option<&[ToolId]> {
+        match self {
+            Self::Candidates => Some(&query.candidates),
+            Self::Catalogue => None,
+        }
+    }
 }
 
 impl Display for Pool {
@@ -212,10 +222,10 @@ impl Experiment {
                 .any(|router| router.spec.reads_embeddings())
     }
 
-    /// Whether some router on the grid does without embeddings.
-    pub(crate) fn has_text_routers(&self, grid: &Grid) -> bool {
+    /// The routers on the grid that do without embeddings.
+    pub(crate) fn text_routers_on(&self, grid: &Grid) -> impl Iterator<Item = &RouterEntry> {
         self.routers_on(grid)
-            .any(|router| !router.spec.reads_embeddings())
+            .filter(|router| !router.spec.reads_embeddings())
     }
 }
 

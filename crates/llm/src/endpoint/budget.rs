@@ -70,6 +70,11 @@ impl Budget {
         self.end(most, dollars, 0);
     }
 
+    /// How many calls were answered.
+    pub(super) fn made(&self) -> usize {
+        self.state().answered
+    }
+
     fn end(&self, most: f64, dollars: f64, answered: usize) {
         let mut state = self.state();
         state.under_way -= 1;

@@ -7,7 +7,10 @@ mod transport;
 use std::{
     collections::HashSet,
     fmt,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -39,6 +42,8 @@ pub struct Access {
     /// How often a call is tried, at least once: again after status 429 or 5xx, a time-out, or no
     /// connection.
     pub attempts: u32,
+    /// Set by whoever wants no further calls; those under way are waited for, and recorded.
+    pub stop: Arc<AtomicBool>,
     /// Pause before the second attempt; twice as long before each further one, or what the endpoint's
     /// header `Retry-After` says, if that is longer.
     pub first_pause: Duration,
@@ -91,6 +96,13 @@ pub struct Endpoint {
     prices: Prices,
     recordings: Recordings,
     budget: Budget,
+}
+
+impl fmt::Debug for Endpoint {
+    /// Neither address nor key: both can hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Endpoint")
+    }
 }
 
 /// How one attempt ended that brought no answer.
@@ -174,6 +186,12 @@ impl Endpoint {
         let most = dollars_at_most(request, &model.price())?;
         for attempt in 1.. {
             self.budget.set_aside(most).await?;
+            if self.access.stop.load(Ordering::Relaxed) {
+                self.budget.failed(most, 0.0);
+                return Err(Error::Stopped {
+                    made: self.budget.made(),
+                });
+            }
             let started = Instant::now();
             let failed = match self.attempt(request).await {
                 Ok(answer) => {

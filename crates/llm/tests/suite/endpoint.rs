@@ -1,4 +1,8 @@
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use oats_datasets::Tool;
 use oats_llm::{Access, ApiKey, Chat, Endpoint, Error, Fault, Prices, Prompt, Recordings, Request};
@@ -40,6 +44,7 @@ fn access(url: &str) -> Access {
         concurrency: 3,
         attempts: 3,
         first_pause: Duration::from_millis(1),
+        stop: Arc::default(),
     }
 }
 
@@ -324,6 +329,34 @@ fn a_run_that_was_stopped_half_way_makes_no_call_twice() {
 }
 
 #[test]
+fn a_run_that_is_told_to_stop_waits_for_the_calls_under_way() {
+    let place = Place::new();
+    let stop = Arc::default();
+    let stub = {
+        let stop: Arc<std::sync::atomic::AtomicBool> = Arc::clone(&stop);
+        Stub::answering(move |number, _| {
+            stop.store(number >= 4, Ordering::Relaxed);
+            ok("weather")
+        })
+    };
+    let access = Access {
+        stop: Arc::clone(&stop),
+        ..access(&stub.url)
+    };
+    let endpoint = place.endpoint_with(access).unwrap();
+    let error = endpoint.complete(&requests(20)).unwrap_err();
+    let made = stub.calls().len();
+    assert!(matches!(error, Error::Stopped { .. }), "{error}");
+    assert!(
+        !error.is_unavailable(),
+        "whoever stops a run wants all of it stopped"
+    );
+    assert!(made < 20);
+    let recorded = std::fs::read_to_string(place.file()).unwrap();
+    assert_eq!(recorded.lines().count(), made);
+}
+
+#[test]
 fn answers_come_in_the_order_of_the_requests() {
     let place = Place::new();
     let stub = Stub::answering(|_, body| {
@@ -372,7 +405,7 @@ fn settings_out_of_range_are_refused() {
         access("ftp://localhost"),
         access(""),
     ] {
-        let error = place.endpoint_with(bad).err().expect("it is out of range");
+        let error = place.endpoint_with(bad).expect_err("it is out of range");
         assert!(matches!(error, Error::Setting { .. }), "{error}");
     }
     assert!(!Path::new(&place.file()).exists());

@@ -103,6 +103,7 @@ impl Problem {
             queries: self.queries.iter().map(Into::into).collect(),
             query_embeddings: self.query_embeddings.view(),
             seed: self.seed,
+            llm: None,
             progress: Progress::silent(),
         }
     }

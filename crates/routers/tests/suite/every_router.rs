@@ -14,7 +14,8 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::common::{Problem, in_thread_pools, tools_of};
 
-/// Every kind, the networks small enough to learn in a moment, and the variants that serve otherwise.
+/// Every kind but `llm`, the networks small enough to learn in a moment, and the variants that serve
+/// otherwise.
 fn every_router() -> Vec<RouterSpec> {
     let variants = [
         "kind = \"hybrid\"\nfusion = \"weighted-sum\"",
@@ -27,6 +28,7 @@ fn every_router() -> Vec<RouterSpec> {
     let variants = variants.map(|spec| toml::from_str(spec).unwrap());
     RouterSpec::all()
         .into_iter()
+        .filter(|spec| spec.kind() != "llm")
         .chain(variants)
         .map(|spec| match spec {
             RouterSpec::Encoder(params) => RouterSpec::Encoder(EncoderParams {

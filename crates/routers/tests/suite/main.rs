@@ -10,6 +10,7 @@ mod hybrid;
 mod input;
 mod knn;
 mod linear;
+mod llm;
 mod oats;
 mod random;
 mod ridge;

@@ -1,0 +1,148 @@
+//! Options of the router `llm`: who is asked, and what that may cost.
+
+use std::{
+    env, fmt,
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use oats_llm::{Access, ApiKey, Chat, Completion, Endpoint, Prices, Recordings, Replay, Request};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+};
+
+use crate::options::Places;
+
+const OPENAI: &str = "https://api.openai.com/v1";
+const KEY: &str = "OPENAI_API_KEY";
+
+/// Who answers for the router `llm`.
+#[derive(Args)]
+#[command(next_help_heading = "The router llm")]
+pub(crate) struct LlmOptions {
+    /// What its calls may cost, in dollars. Without it no call is made: recorded calls answer.
+    #[arg(long, value_name = "DOLLARS")]
+    llm_budget: Option<f64>,
+    /// An OpenAI-compatible endpoint. Its key is read from OPENAI_API_KEY, and never shown.
+    #[arg(long, value_name = "URL", env = "OPENAI_BASE_URL", hide_env_values = true,
+          default_value = OPENAI)]
+    llm_url: String,
+    /// How many calls are made at a time.
+    #[arg(long, value_name = "N", default_value = "4")]
+    llm_concurrency: NonZeroUsize,
+    /// How long a call may take.
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    llm_timeout: NonZeroUsize,
+    /// Where calls are recorded, so that none is made twice [default: in the cache folder].
+    #[arg(long, value_name = "FILE", env = "OATS_LLM_RECORDINGS")]
+    llm_recordings: Option<PathBuf>,
+    /// A price list of your own, in the format of crates/llm/prices.toml.
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
+}
+
+/// How often a call is tried, and how long after the first time.
+const ATTEMPTS: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+impl LlmOptions {
+    /// The user's price list, or else the one that comes with the workspace.
+    pub(crate) fn prices(&self) -> Result<Prices> {
+        Ok(match &self.prices {
+            Some(file) => Prices::read(file)?,
+            None => Prices::builtin()?,
+        })
+    }
+
+    /// An endpoint, if calls may cost something; else recordings alone.
+    pub(crate) fn chat(&self, places: &Places) -> Result<Arc<dyn Chat>> {
+        let file = match &self.llm_recordings {
+            Some(file) => file.clone(),
+            None => places.cache_dir()?.join("llm/calls.jsonl"),
+        };
+        let recordings = Recordings::open(file)?;
+        let budget = match self.llm_budget {
+            Some(budget) if !places.offline => budget,
+            declined => {
+                let why = match declined {
+                    Some(_) => "leave out --offline",
+                    None => {
+                        "set OPENAI_API_KEY, or OPENAI_BASE_URL for another endpoint, and give --llm-budget"
+                    }
+                };
+                let why = why.to_owned();
+                return Ok(Arc::new(Replay { recordings, why }));
+            }
+        };
+        let key = env::var(KEY).unwrap_or_default();
+        ensure!(
+            !key.is_empty() || self.llm_url != OPENAI,
+            "--llm-budget: {KEY} is not set; set it, or name another endpoint with OPENAI_BASE_URL"
+        );
+        let interrupt = Interrupt::listen().context("cannot listen for signals")?;
+        let access = Access {
+            base_url: self.llm_url.clone(),
+            key: ApiKey::new(&key).with_context(|| KEY.to_owned())?,
+            budget,
+            timeout: Duration::from_secs(self.llm_timeout.get() as u64),
+            concurrency: self.llm_concurrency.get(),
+            attempts: ATTEMPTS,
+            stop: interrupt.wanted.clone(),
+            first_pause: FIRST_PAUSE,
+        };
+        Ok(Arc::new(Interruptible {
+            endpoint: Endpoint::new(access, self.prices()?, recordings)?,
+            interrupt,
+        }))
+    }
+}
+
+/// An endpoint whose calls under way are waited for when the user stops the command: they are paid for.
+struct Interruptible {
+    endpoint: Endpoint,
+    interrupt: Interrupt,
+}
+
+impl fmt::Debug for Interruptible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.endpoint.fmt(f)
+    }
+}
+
+impl Chat for Interruptible {
+    fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, oats_llm::Error> {
+        self.interrupt.at_once.store(false, Ordering::SeqCst);
+        let completions = self.endpoint.complete(requests);
+        self.interrupt.at_once.store(true, Ordering::SeqCst);
+        completions
+    }
+}
+
+/// What Ctrl-C and SIGTERM do.
+struct Interrupt {
+    /// Whether they end the command at once, as ever.
+    at_once: Arc<AtomicBool>,
+    /// Whether one came.
+    wanted: Arc<AtomicBool>,
+}
+
+impl Interrupt {
+    fn listen() -> Result<Self> {
+        let (at_once, wanted) = (Arc::new(AtomicBool::new(true)), Arc::default());
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: a second one, while calls are under way, ends the command at once.
+            flag::register_conditional_default(signal, Arc::clone(&wanted))?;
+            flag::register_conditional_default(signal, Arc::clone(&at_once))?;
+            flag::register(signal, Arc::clone(&wanted))?;
+        }
+        Ok(Self { at_once, wanted })
+    }
+}
