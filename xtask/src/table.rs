@@ -6,6 +6,7 @@ use oats_harness::{
     Experiment,
     rows::{MetricRow, Row, means_over_most_seeds},
 };
+use oats_routers::RouterSpec;
 
 const WIDTH: usize = 100;
 const READABLE: usize = 30;
@@ -162,6 +163,14 @@ fn of_dataset(experiment: &Experiment, rows: &[&MetricRow]) -> Table {
     table.heading(labels.iter().copied().chain(pools));
     let most = rows.iter().map(|row| row.seeds()).max().flatten();
     for router in &experiment.routers {
+        let is_llm = matches!(router.spec, RouterSpec::Llm(_));
+        if is_llm && rows.iter().all(|row| row.router != router.label) {
+            let mut cells = vec![router.label.as_str()];
+            cells.resize(labels.len(), "");
+            cells.resize(labels.len() + protocols.len(), "not measured");
+            table.row(cells);
+            continue;
+        }
         for embedder in &embedders {
             for outcomes in &outcomes {
                 let found: Vec<Option<&MetricRow>> = protocols

@@ -113,6 +113,13 @@ impl Measured<'_> {
         rows
     }
 
+    /// The LLMs that none of a page's rows is of.
+    pub(super) fn unmeasured<R: Row>(&self, rows: &[&R]) -> Vec<&str> {
+        let has_row = |llm: &str| rows.iter().any(|row| row.label("router") == Some(llm));
+        let llms = self.llms.iter().copied();
+        llms.filter(|llm| !has_row(llm)).collect()
+    }
+
     /// Rows by page: those that agree in all columns but `across`, router and embedder. A page's
     /// title names the columns in which the pages differ, and what is always named.
     pub(super) fn pages<'r, R: Row>(

@@ -31,11 +31,18 @@
 //! from = "query"
 //! to = "instance"
 //! against = "dense"                        # and how much more than this one gains
+//!
+//! [[report]]                               # published numbers beside ours, in a column of their own
+//! kind = "cited"
+//! source = "Huang et al., arXiv 2310.03128, Table 3"
+//! numbers = [{ of = "ChatGPT", value = 0.6905 }]
+//! only = { pool = ["candidates"], subset = ["similar-choices"], metric = ["recall@1"] }
 //! ```
 //!
 //! Every section may have a `title` and `only`, lists of labels by column; unless `only` says
 //! otherwise, it reads the subset `all` and the experiment's first metric. It reads means over seeds.
 
+mod cited;
 mod claim;
 mod gap;
 mod labels;
@@ -43,6 +50,7 @@ mod tables;
 
 use std::fmt::Write as _;
 
+use oats_routers::RouterSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -119,6 +127,28 @@ pub enum Section {
         #[serde(default)]
         only: Only,
     },
+    /// The metric by router, and what others published.
+    Cited {
+        /// What the table shows.
+        title: Option<String>,
+        /// Where the published numbers stand.
+        source: String,
+        /// The published numbers.
+        numbers: Vec<CitedNumber>,
+        /// Which rows.
+        #[serde(default)]
+        only: Only,
+    },
+}
+
+/// A published number.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CitedNumber {
+    /// Whose it is.
+    pub of: String,
+    /// The number, on the metric's scale.
+    pub value: f64,
 }
 
 /// The columns by which rows may be chosen and tables laid out.
@@ -185,6 +215,11 @@ impl Section {
                 label("to", along, to)?;
                 baseline(against)?;
             }
+            Self::Cited { source, .. } => {
+                if source.trim().is_empty() {
+                    return Err("report: source: say where the numbers stand".to_owned());
+                }
+            }
         }
         for (name, list) in self.only().lists() {
             column("only", name)?;
@@ -205,7 +240,8 @@ impl Section {
             | Self::Values { only, .. }
             | Self::Differences { only, .. }
             | Self::Where { only, .. }
-            | Self::Gap { only, .. } => only,
+            | Self::Gap { only, .. }
+            | Self::Cited { only, .. } => only,
         }
     }
 }
@@ -216,6 +252,8 @@ struct Measured<'a> {
     tests: &'a [TestRow],
     order: Order,
     first_metric: String,
+    /// Labels of routers whose answers may not be at hand.
+    llms: Vec<&'a str>,
 }
 
 /// The experiment's report as Markdown. `figure` is a file beside it.
@@ -233,6 +271,12 @@ pub fn report(
             .metrics
             .first()
             .map_or(String::new(), ToString::to_string),
+        llms: experiment
+            .routers
+            .iter()
+            .filter(|router| matches!(router.spec, RouterSpec::Llm(_)))
+            .map(|router| router.label.as_str())
+            .collect(),
     };
     let mut text = format!("# {}\n\n{}\n", experiment.name, experiment.question);
     let (claims, others): (Vec<&Section>, Vec<&Section>) = experiment
@@ -325,6 +369,15 @@ impl Section {
                     against,
                 };
                 *text += &gap.write(measured, title, only);
+            }
+            Self::Cited {
+                title,
+                source,
+                numbers,
+                only,
+            } => {
+                let title = title.as_deref().unwrap_or("Beside published numbers");
+                *text += &cited::write(measured, title, source, numbers, only);
             }
         }
     }

@@ -9,6 +9,9 @@ use super::{
 };
 use crate::rows::{MetricRow, Row, TestRow};
 
+/// In place of numbers that an LLM's answers are missing for.
+pub(super) const NOT_MEASURED: &str = "not measured";
+
 /// With more columns than this, intervals are left to the CSV file.
 const WITH_INTERVALS: usize = 3;
 
@@ -146,6 +149,10 @@ fn pivot<R: Row, S: Fn(&R) -> String>(
                 let _ = write!(text, " {cell} |");
             }
             text.push('\n');
+        }
+        for router in measured.unmeasured(&rows) {
+            let cells = format!(" {NOT_MEASURED} |").repeat(names.len());
+            let _ = writeln!(text, "| {router} |{cells}");
         }
     }
     text

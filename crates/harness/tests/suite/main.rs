@@ -8,6 +8,7 @@ mod experiment;
 mod laboratory;
 mod leakage;
 mod learned;
+mod llm;
 mod outcomes;
 mod partial;
 mod report;
