@@ -124,7 +124,7 @@ impl Place {
     pub(crate) fn bare_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         let ours = |name: &str| {
-            ["OATS_", "ORT_", "HF_", "RAYON_"]
+            ["OATS_", "ORT_", "HF_", "OPENAI_", "RAYON_"]
                 .iter()
                 .any(|prefix| name.starts_with(prefix))
                 || name.to_lowercase().ends_with("_proxy")

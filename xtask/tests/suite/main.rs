@@ -8,6 +8,10 @@ mod fetch;
 mod figures;
 mod help_and_route;
 mod label;
+mod llm;
 mod model;
 mod not_at_hand;
 mod reproduce;
+#[allow(dead_code)] // the suite of oats-llm needs more of it
+#[path = "../../../crates/llm/tests/suite/stub.rs"]
+mod stub;

@@ -52,7 +52,7 @@ impl Budget {
                         limit: self.limit,
                         spent: state.spent,
                         next: most,
-                        made: state.answered,
+                        made: 0,
                     });
                 }
             }
@@ -70,9 +70,12 @@ impl Budget {
         self.end(most, dollars, 0);
     }
 
-    /// How many calls were answered.
-    pub(super) fn made(&self) -> usize {
-        self.state().answered
+    /// Puts into what ended a run how many calls were answered.
+    pub(super) fn count(&self, mut error: Error) -> Error {
+        if let Error::Budget { made, .. } | Error::Stopped { made } = &mut error {
+            *made = self.state().answered;
+        }
+        error
     }
 
     fn end(&self, most: f64, dollars: f64, answered: usize) {

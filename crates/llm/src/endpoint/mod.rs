@@ -178,7 +178,12 @@ impl Endpoint {
             .buffer_unordered(self.access.concurrency)
             .collect()
             .await;
-        outcomes.into_iter().collect()
+        let mut outcomes = outcomes.into_iter();
+        match outcomes.find_map(Result::err) {
+            // Those under way have ended since.
+            Some(error) => Err(self.budget.count(error)),
+            None => Ok(()),
+        }
     }
 
     async fn complete_one(&self, request: &Request) -> Result<(), Error> {
@@ -188,9 +193,7 @@ impl Endpoint {
             self.budget.set_aside(most).await?;
             if self.access.stop.load(Ordering::Relaxed) {
                 self.budget.failed(most, 0.0);
-                return Err(Error::Stopped {
-                    made: self.budget.made(),
-                });
+                return Err(Error::Stopped { made: 0 });
             }
             let started = Instant::now();
             let failed = match self.attempt(request).await {

@@ -346,7 +346,10 @@ fn a_run_that_is_told_to_stop_waits_for_the_calls_under_way() {
     let endpoint = place.endpoint_with(access).unwrap();
     let error = endpoint.complete(&requests(20)).unwrap_err();
     let made = stub.calls().len();
-    assert!(matches!(error, Error::Stopped { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Stopped { made: told } if told == made),
+        "{error}"
+    );
     assert!(
         !error.is_unavailable(),
         "whoever stops a run wants all of it stopped"
