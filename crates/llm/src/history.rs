@@ -11,7 +11,8 @@
 //!
 //! let tools = ["weather (now)", "stocks"].map(|name| Tool::new(name, ""));
 //! let names = function_names(&tools.each_ref());
-//! let offered: Vec<Value> = names.iter().zip(&tools).map(|(name, tool)| function(name, tool)).collect();
+//! let offered = names.iter().zip(&tools);
+//! let offered: Vec<Value> = offered.map(|(name, tool)| function(name, tool)).collect();
 //! let arguments = json!({"place": "Leeds"});
 //! let calls = [history::Call {
 //!     function: &names[0],

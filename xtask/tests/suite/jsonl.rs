@@ -282,6 +282,28 @@ fn an_answer_does_not_wait_for_the_next_request() {
 }
 
 #[test]
+fn the_example_in_the_help_is_one() {
+    let place = Place::empty();
+    let help = place.succeed(&["route", "--help"]).stdout;
+    let mut lines = help.lines().map(str::trim);
+    let request = lines.find(|line| line.starts_with(r#"{"text": "#)).unwrap();
+    let (told, answers) = filter(&place, &[], request);
+    assert_eq!(told.code, Some(0), "{told}");
+    assert_eq!(
+        (&answers[0]["id"], names(&answers[0])),
+        (&json!(7), vec!["forecast_days"])
+    );
+    let told = lines.next().unwrap();
+    assert!(
+        told.starts_with(r#"{"id": 7, "tools": [{"name": "forecast_days", "#),
+        "{told}"
+    );
+    for field in answers[0]["tools"][0].as_object().unwrap().keys() {
+        assert!(told.contains(&format!("\"{field}\": ")), "{field}: {told}");
+    }
+}
+
+#[test]
 fn a_text_and_a_filter_are_not_asked_for_at_once() {
     let place = Place::empty();
     place

@@ -24,7 +24,7 @@ use crate::one_line;
 /// Some lines could not be answered; or standard input or output fails.
 pub(super) fn answer(args: &Args) -> Result<()> {
     let served = Served::learn(args)?;
-    let desk = Desk::new(&served, args.k);
+    let filter = Filter::new(&served, args.k);
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     let (mut lines, mut refused) = (0, 0);
     let mut line = Vec::new();
@@ -35,7 +35,7 @@ pub(super) fn answer(args: &Args) -> Result<()> {
             break;
         }
         lines += 1;
-        let answer = desk.answer(&line, lines);
+        let answer = filter.answer(&line, lines);
         refused += usize::from(matches!(answer.content, Content::Error(_)));
         let mut answer = serde_json::to_string(&answer)?;
         answer.push('\n');
@@ -91,8 +91,8 @@ struct Found<'a> {
     description: &'a str,
 }
 
-/// Where requests are answered.
-struct Desk<'a> {
+/// A served router, with the names that requests and messages have for its tools.
+struct Filter<'a> {
     served: &'a Served,
     ids: HashMap<&'a str, ToolId>,
     /// What messages call each tool.
@@ -100,7 +100,7 @@ struct Desk<'a> {
     k: NonZeroUsize,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> Filter<'a> {
     fn new(served: &'a Served, k: NonZeroUsize) -> Self {
         let tools = served.tools();
         let names = tools.iter().map(|tool| tool.name.as_str());
