@@ -34,6 +34,7 @@
 //! | [`function`], [`function_names`] | `functions.rs`: tools as functions that can be called |
 //! | [`Request`], [`Reply`], [`Completion`] | `call.rs`: one call of an endpoint |
 //! | [`TokenCounter`], [`Tokenizer`] | `tokens.rs`: tokens of requests and replies |
+//! | [`history`] | `history.rs`: routed calls as the chat of an LLM that made them |
 //! | [`Chat`], [`Replay`] | `chat.rs`: who is asked |
 //! | [`Recordings`] | `recordings.rs`: calls that were made, so that none is made twice |
 //! | [`Endpoint`], [`Access`], [`ApiKey`] | `endpoint/` (feature `endpoint`): an OpenAI-compatible endpoint, within a budget |
@@ -45,6 +46,7 @@ mod chat;
 mod endpoint;
 mod error;
 mod functions;
+pub mod history;
 mod prices;
 mod prompt;
 mod recordings;

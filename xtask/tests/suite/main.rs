@@ -7,6 +7,7 @@ mod common;
 mod fetch;
 mod figures;
 mod help_and_route;
+mod jsonl;
 mod label;
 mod llm;
 mod model;

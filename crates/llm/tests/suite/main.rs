@@ -4,6 +4,7 @@
 
 #[cfg(feature = "endpoint")]
 mod endpoint;
+mod history;
 mod prices;
 mod prompt;
 mod recordings;
