@@ -12,9 +12,10 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use oats_datasets::{Dataset, Sources};
 use oats_embedders::{Backend, ModelSources};
-use oats_harness::{Experiment, Resources, RunOptions, RunSummary};
+use oats_harness::{Resources, RunOptions, Study, run_costs};
+use oats_llm::Prices;
 
-use crate::{progress::Terminal, workspace};
+use crate::{progress::Terminal, study::Ran, workspace};
 
 /// Where data sets and models are looked for.
 #[derive(Args)]
@@ -126,6 +127,9 @@ pub(crate) struct Extent {
     /// Also save every fitted router, as safetensors with its settings: DIR/EXPERIMENT/routers/.
     #[arg(long)]
     pub save_routers: bool,
+    /// A price list of your own, for experiments that price tokens: like crates/llm/prices.toml.
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<PathBuf>,
 }
 
 impl Extent {
@@ -133,53 +137,69 @@ impl Extent {
     ///
     /// # Errors
     /// A data set is named that no experiment runs.
-    pub(crate) fn restrict(&self, experiments: Vec<Experiment>) -> Result<Vec<Experiment>> {
+    pub(crate) fn restrict(&self, studies: Vec<Study>) -> Result<Vec<Study>> {
         if let Some(datasets) = &self.datasets {
-            are_run("--datasets", datasets, &experiments)?;
+            are_run("--datasets", datasets, &studies)?;
         }
-        let restricted: Vec<Experiment> = experiments
+        let restricted: Vec<Study> = studies
             .into_iter()
-            .map(|mut experiment| {
+            .map(|mut study| {
                 if self.quick {
-                    experiment.quicken();
+                    study.quicken();
                 }
-                experiment.restrict(self.datasets.as_deref(), self.seeds.map(NonZeroUsize::get));
-                experiment
+                study.restrict(self.datasets.as_deref(), self.seeds.map(NonZeroUsize::get));
+                study
             })
-            .filter(|experiment| !experiment.grids.is_empty())
+            .filter(|study| !study.datasets().is_empty())
             .collect();
         are_run("--require", &self.require, &restricted)?;
         Ok(restricted)
     }
 
     /// Runs a restricted experiment, into a folder of its own under `out`.
-    pub(crate) fn run(
+    pub(crate) fn run<'a>(
         &self,
-        experiment: &Experiment,
+        study: &'a Study,
         resources: &Resources,
         out: &Path,
-    ) -> Result<RunSummary> {
+    ) -> Result<Ran<'a>> {
         let options = RunOptions {
             out: out.to_owned(),
             require: self.require.clone(),
             trec: self.trec,
             routers: self.save_routers,
         };
-        Ok(oats_harness::run(
-            experiment,
-            resources,
-            &options,
-            &Terminal::default(),
-        )?)
+        let terminal = Terminal::default();
+        Ok(match study {
+            Study::Ranking(experiment) => {
+                let summary = oats_harness::run(experiment, resources, &options, &terminal)?;
+                Ran::Ranking(experiment, summary)
+            }
+            Study::Costs(costs) => {
+                let prices = self.prices()?;
+                let summary = run_costs(costs, &prices, resources, &options, &terminal)?;
+                Ran::Costs(costs, summary)
+            }
+        })
+    }
+
+    /// The user's own price list, or the built-in one.
+    ///
+    /// # Errors
+    /// The user's cannot be read.
+    pub(crate) fn prices(&self) -> Result<Prices> {
+        Ok(match &self.prices {
+            Some(file) => Prices::read(file)?,
+            None => Prices::builtin()?,
+        })
     }
 }
 
 /// Checks that each of the data sets that an option names is one of the experiments'.
-fn are_run(option: &str, datasets: &[Dataset], experiments: &[Experiment]) -> Result<()> {
-    let run: BTreeSet<String> = experiments
+fn are_run(option: &str, datasets: &[Dataset], studies: &[Study]) -> Result<()> {
+    let run: BTreeSet<String> = studies
         .iter()
-        .flat_map(|experiment| &experiment.grids)
-        .flat_map(|grid| &grid.datasets)
+        .flat_map(Study::datasets)
         .map(ToString::to_string)
         .collect();
     for dataset in datasets {
