@@ -44,9 +44,6 @@ pub(crate) struct LlmOptions {
     /// Where calls are recorded, so that none is made twice [default: in the cache folder].
     #[arg(long, value_name = "FILE", env = "OATS_LLM_RECORDINGS")]
     llm_recordings: Option<PathBuf>,
-    /// A price list of your own, in the format of crates/llm/prices.toml.
-    #[arg(long, value_name = "FILE")]
-    prices: Option<PathBuf>,
 }
 
 /// How often a call is tried, and how long after the first time.
@@ -54,16 +51,8 @@ const ATTEMPTS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 impl LlmOptions {
-    /// The user's price list, or else the one that comes with the workspace.
-    pub(crate) fn prices(&self) -> Result<Prices> {
-        Ok(match &self.prices {
-            Some(file) => Prices::read(file)?,
-            None => Prices::builtin()?,
-        })
-    }
-
     /// An endpoint, if calls may cost something; else recordings alone.
-    pub(crate) fn chat(&self, places: &Places) -> Result<Arc<dyn Chat>> {
+    pub(crate) fn chat(&self, places: &Places, prices: &Prices) -> Result<Arc<dyn Chat>> {
         let file = match &self.llm_recordings {
             Some(file) => file.clone(),
             None => places.cache_dir()?.join("llm/calls.jsonl"),
@@ -99,7 +88,7 @@ impl LlmOptions {
             first_pause: FIRST_PAUSE,
         };
         Ok(Arc::new(Interruptible {
-            endpoint: Endpoint::new(access, self.prices()?, recordings)?,
+            endpoint: Endpoint::new(access, prices.clone(), recordings)?,
             interrupt,
         }))
     }

@@ -8,6 +8,7 @@ mod options;
 mod progress;
 mod readme;
 mod report;
+mod study;
 mod table;
 mod workspace;
 

@@ -12,9 +12,10 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use oats_datasets::{Dataset, Sources};
 use oats_embedders::{Backend, ModelSources};
-use oats_harness::{Experiment, Resources, RunOptions, RunSummary};
+use oats_harness::{Resources, RunOptions, Study, run_costs};
+use oats_llm::Prices;
 
-use crate::{progress::Terminal, workspace};
+use crate::{progress::Terminal, study::Ran, workspace};
 
 /// Where data sets and models are looked for.
 #[derive(Args)]
@@ -128,58 +129,84 @@ pub(crate) struct Extent {
     pub save_routers: bool,
 }
 
+/// What tokens and processor cores cost.
+#[derive(Args)]
+pub(crate) struct PriceList {
+    /// A price list of your own, in the format of crates/llm/prices.toml.
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
+}
+
+impl PriceList {
+    /// The user's own, or the built-in one.
+    ///
+    /// # Errors
+    /// The user's cannot be read.
+    pub(crate) fn read(&self) -> Result<Prices> {
+        Ok(match &self.prices {
+            Some(file) => Prices::read(file)?,
+            None => Prices::builtin()?,
+        })
+    }
+}
+
 impl Extent {
     /// Leaves in the experiments what is to be run, and leaves out those with nothing to run.
     ///
     /// # Errors
     /// A data set is named that no experiment runs.
-    pub(crate) fn restrict(&self, experiments: Vec<Experiment>) -> Result<Vec<Experiment>> {
+    pub(crate) fn restrict(&self, studies: Vec<Study>) -> Result<Vec<Study>> {
         if let Some(datasets) = &self.datasets {
-            are_run("--datasets", datasets, &experiments)?;
+            are_run("--datasets", datasets, &studies)?;
         }
-        let restricted: Vec<Experiment> = experiments
+        let restricted: Vec<Study> = studies
             .into_iter()
-            .map(|mut experiment| {
+            .map(|mut study| {
                 if self.quick {
-                    experiment.quicken();
+                    study.quicken();
                 }
-                experiment.restrict(self.datasets.as_deref(), self.seeds.map(NonZeroUsize::get));
-                experiment
+                study.restrict(self.datasets.as_deref(), self.seeds.map(NonZeroUsize::get));
+                study
             })
-            .filter(|experiment| !experiment.grids.is_empty())
+            .filter(|study| !study.datasets().is_empty())
             .collect();
         are_run("--require", &self.require, &restricted)?;
         Ok(restricted)
     }
 
     /// Runs a restricted experiment, into a folder of its own under `out`.
-    pub(crate) fn run(
+    pub(crate) fn run<'a>(
         &self,
-        experiment: &Experiment,
+        study: &'a Study,
         resources: &Resources,
+        prices: &Prices,
         out: &Path,
-    ) -> Result<RunSummary> {
+    ) -> Result<Ran<'a>> {
         let options = RunOptions {
             out: out.to_owned(),
             require: self.require.clone(),
             trec: self.trec,
             routers: self.save_routers,
         };
-        Ok(oats_harness::run(
-            experiment,
-            resources,
-            &options,
-            &Terminal::default(),
-        )?)
+        let terminal = Terminal::default();
+        Ok(match study {
+            Study::Ranking(experiment) => {
+                let summary = oats_harness::run(experiment, resources, &options, &terminal)?;
+                Ran::Ranking(experiment, summary)
+            }
+            Study::Costs(costs) => {
+                let summary = run_costs(costs, prices, resources, &options, &terminal)?;
+                Ran::Costs(costs, summary)
+            }
+        })
     }
 }
 
 /// Checks that each of the data sets that an option names is one of the experiments'.
-fn are_run(option: &str, datasets: &[Dataset], experiments: &[Experiment]) -> Result<()> {
-    let run: BTreeSet<String> = experiments
+fn are_run(option: &str, datasets: &[Dataset], studies: &[Study]) -> Result<()> {
+    let run: BTreeSet<String> = studies
         .iter()
-        .flat_map(|experiment| &experiment.grids)
-        .flat_map(|grid| &grid.datasets)
+        .flat_map(Study::datasets)
         .map(ToString::to_string)
         .collect();
     for dataset in datasets {

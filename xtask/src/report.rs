@@ -1,38 +1,50 @@
-//! What people read of an experiment: figures and README.md, made from its CSV files alone.
+//! What people read of an experiment: figures and README.md, made from its result files alone.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use oats_harness::{
-    Experiment, report,
-    rows::{MetricRow, TestRow, read_rows},
-    write_whole,
-};
+use anyhow::{Context, Result};
+use oats_harness::{Manifest, Study, costs_report, report, rows::read_rows, write_whole};
 
 use crate::figures;
 
 /// Draws the figures of the results in `folder` and writes its README.md. Gives the files.
-pub(crate) fn write(experiment: &Experiment, folder: &Path) -> Result<Vec<PathBuf>> {
-    let metrics: Vec<MetricRow> = read_rows(&folder.join("metrics.csv"))?;
-    let mut files = figures::draw(experiment, &metrics, folder)?;
+pub(crate) fn write(study: &Study, folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = figures::draw(study, folder)?;
     let readme = folder.join("README.md");
-    let text = readme_text(experiment, &metrics, folder)?;
+    let text = readme_text(study, folder)?;
     write_whole(&readme, |out| out.write_all(text.as_bytes()))?;
     files.push(readme);
     Ok(files)
 }
 
-fn readme_text(experiment: &Experiment, metrics: &[MetricRow], folder: &Path) -> Result<String> {
-    let tests: Vec<TestRow> = read_rows(&folder.join("tests.csv"))?;
-    let figure = figures::name(&experiment.name)
+fn readme_text(study: &Study, folder: &Path) -> Result<String> {
+    let figure = figures::name(study.name())
         .map(|name| format!("{name}.png"))
         .filter(|name| folder.join(name).exists());
-    Ok(report(experiment, metrics, &tests, figure.as_deref()))
+    let figure = figure.as_deref();
+    Ok(match study {
+        Study::Ranking(experiment) => {
+            let metrics = read_rows(&folder.join("metrics.csv"))?;
+            let tests = read_rows(&folder.join("tests.csv"))?;
+            report(experiment, &metrics, &tests, figure)
+        }
+        Study::Costs(costs) => {
+            let rows = read_rows(&folder.join("costs.csv"))?;
+            let manifest = Manifest::read(&folder.join("manifest.json"))?;
+            let manifest = manifest.with_context(|| {
+                format!(
+                    "{} has no manifest.json, and no prices without it; run the experiment again",
+                    folder.display()
+                )
+            })?;
+            costs_report(costs, &rows, &manifest, figure)
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use anyhow::Context;
+    use anyhow::ensure;
 
     use super::*;
 
@@ -42,18 +54,22 @@ mod tests {
             .parent()
             .context("the workspace")?;
         for entry in std::fs::read_dir(root.join("experiments"))? {
-            let experiment = Experiment::read(&entry?.path())?;
-            let folder = root.join("results").join(&experiment.name);
+            let study = Study::read(&entry?.path())?;
+            let folder = root.join("results").join(study.name());
             if !folder.exists() {
                 continue; // It was not run yet.
             }
-            let metrics = read_rows(&folder.join("metrics.csv"))?;
-            assert!(!metrics.is_empty(), "{} has no results", experiment.name);
+            let file = match study {
+                Study::Ranking(_) => "metrics.csv",
+                Study::Costs(_) => "costs.csv",
+            };
+            let rows = std::fs::read_to_string(folder.join(file))?;
+            ensure!(rows.lines().count() > 1, "{} has no results", study.name());
             let committed = std::fs::read_to_string(folder.join("README.md"))?;
-            assert!(
-                committed == readme_text(&experiment, &metrics, &folder)?,
+            ensure!(
+                committed == readme_text(&study, &folder)?,
                 "results/{}/README.md is stale: run `cargo xtask reproduce --bless`",
-                experiment.name
+                study.name()
             );
         }
         Ok(())

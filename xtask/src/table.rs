@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt};
 
 use oats_harness::{
-    Experiment,
-    rows::{MetricRow, Row, means_over_most_seeds},
+    Costs, Experiment, Manifest,
+    rows::{CostRow, MetricRow, NONE, Row, means_over_most_seeds},
 };
 use oats_routers::RouterSpec;
 
@@ -221,3 +221,65 @@ fn outcomes(experiment: &Experiment, rows: &[&MetricRow]) -> Vec<String> {
     }
     outcomes
 }
+
+/// One table a dataset: what an LLM is shown and what that costs, or a chain's tokens by depth, at the
+/// price list's first model.
+pub(crate) fn costs(costs: &Costs, rows: &[CostRow], manifest: &Manifest) -> String {
+    let prices = manifest
+        .datasets
+        .keys()
+        .find_map(|name| manifest.prices(name));
+    let Some(model) = prices.and_then(|prices| prices.first_model().ok()) else {
+        return String::new();
+    };
+    let (heading, label): (&str, fn(&CostRow) -> &str) = match costs {
+        Costs::Comparison(_) => ("shown", |row| &row.shown),
+        Costs::Growth(_) => ("depth", |row| &row.depth),
+    };
+    let rows = rows.iter().filter(|row| {
+        row.price == model.name
+            && row.quantity == "dollars-per-million-requests"
+            && row.dataset != NONE
+            && label(row) != NONE
+    });
+    let rows: Vec<&CostRow> = rows.collect();
+    let datasets: BTreeSet<&str> = rows.iter().map(|row| row.dataset.as_str()).collect();
+    let tables = datasets.into_iter().map(|dataset| {
+        let own = || rows.iter().filter(|row| row.dataset == dataset);
+        let scenarios: BTreeSet<&str> = own().map(|row| row.scenario.as_str()).collect();
+        let mut labels: Vec<&str> = own().map(|row| label(row)).collect();
+        // Numbers by size, and what has none around them.
+        labels.sort_by_key(|label| {
+            let number = label.trim_start_matches("top-").parse().ok();
+            (
+                number.unwrap_or(if *label == "catalogue" { u64::MAX } else { 0 }),
+                *label,
+            )
+        });
+        labels.dedup();
+        if labels.len() > MOST_COLUMNS {
+            labels.retain(|label| LANDMARKS.contains(label));
+        }
+        let mut columns = vec![Column::Text];
+        columns.extend(labels.iter().map(|_| Column::Number));
+        let mut table = Table::with_columns(columns);
+        table.heading([heading].into_iter().chain(labels.iter().copied()));
+        for scenario in scenarios {
+            let cells = labels.iter().map(|column| {
+                let cell = own().find(|row| row.scenario == scenario && label(row) == *column);
+                cell.map_or("–".to_owned(), |row| format!("{:.0}", row.value.get()))
+            });
+            let cells: Vec<String> = cells.collect();
+            table.row([scenario.to_owned()].into_iter().chain(cells));
+        }
+        format!(
+            "{dataset}: dollars per million requests, {}\n{table}\n",
+            model.name
+        )
+    });
+    tables.collect()
+}
+
+/// With more columns than this only some depths are shown.
+const MOST_COLUMNS: usize = 8;
+const LANDMARKS: [&str; 5] = ["1", "2", "5", "10", "20"];

@@ -3,8 +3,8 @@
 use std::{collections::HashSet, path::Path};
 
 use crate::{
-    Error, Experiment, Manifest,
-    rows::{MetricRow, Row, TestRow, merge_rows, read_rows, write_rows},
+    Costs, Error, Experiment, Manifest,
+    rows::{CostRow, MetricRow, NONE, Row, TestRow, merge_rows, read_rows, write_rows},
 };
 
 /// Merges an experiment's folder `from` a run into its folder under the committed results: rows with
@@ -15,37 +15,91 @@ use crate::{
 /// A result file on either side that cannot be read as one (nothing is changed then), or one that
 /// cannot be written.
 pub fn bless(experiment: &Experiment, from: &Path, into: &Path) -> Result<(), Error> {
-    let mut committed: Vec<MetricRow> = read_rows(&into.join("metrics.csv"))?;
-    let measured: Vec<MetricRow> = read_rows(&from.join("metrics.csv"))?;
-    let mut committed_tests: Vec<TestRow> = read_rows(&into.join("tests.csv"))?;
-    let measured_tests: Vec<TestRow> = read_rows(&from.join("tests.csv"))?;
-    committed.retain(|row| experiment.makes(row));
-    committed_tests.retain(|row| experiment.makes(row));
-    let mut manifest = Manifest::read(&into.join("manifest.json"))?;
-    if let Some(newer) = Manifest::read(&from.join("manifest.json"))? {
-        manifest = Some(match manifest {
-            Some(older) => older.merge(newer, &keep_rows(&committed, &measured)),
-            None => newer,
-        });
+    let metrics =
+        Merging::<MetricRow>::read("metrics.csv", from, into, |row| experiment.makes(row))?;
+    let tests = Merging::<TestRow>::read("tests.csv", from, into, |row| experiment.makes(row))?;
+    let manifest = merged_manifest(from, into, &metrics)?;
+    metrics.write(into)?;
+    tests.write(into)?;
+    write_manifest(manifest, into)
+}
+
+/// The same for an experiment that counts tokens. Rows with a price that is no longer in the list go
+/// too, of the datasets that were run.
+///
+/// # Errors
+/// Those of [`bless`].
+pub fn bless_costs(costs: &Costs, from: &Path, into: &Path) -> Result<(), Error> {
+    let ran = Manifest::read(&from.join("manifest.json"))?;
+    let is_priced = |row: &CostRow| match ran.as_ref().and_then(|ran| ran.prices(&row.dataset)) {
+        Some(prices) => row.price == NONE || prices.names().any(|name| name == row.price),
+        None => true,
+    };
+    let rows = Merging::<CostRow>::read("costs.csv", from, into, |row| {
+        costs.makes(row) && is_priced(row)
+    })?;
+    let manifest = merged_manifest(from, into, &rows)?;
+    rows.write(into)?;
+    write_manifest(manifest, into)
+}
+
+/// A result file on both sides.
+struct Merging<R> {
+    file: &'static str,
+    /// Those that the experiment still makes.
+    committed: Vec<R>,
+    measured: Vec<R>,
+}
+
+impl<R: Row> Merging<R> {
+    fn read(
+        file: &'static str,
+        from: &Path,
+        into: &Path,
+        makes: impl Fn(&R) -> bool,
+    ) -> Result<Self, Error> {
+        let mut committed: Vec<R> = read_rows(&into.join(file))?;
+        let measured = read_rows(&from.join(file))?;
+        committed.retain(makes);
+        Ok(Self {
+            file,
+            committed,
+            measured,
+        })
     }
 
-    write_rows(&into.join("metrics.csv"), &merge_rows(committed, &measured))?;
-    write_rows(
-        &into.join("tests.csv"),
-        &merge_rows(committed_tests, &measured_tests),
-    )?;
+    /// The datasets that have a committed row that was not measured.
+    fn keeps_rows_of(&self) -> HashSet<String> {
+        let measured: HashSet<Vec<&str>> = self.measured.iter().map(Row::key).collect();
+        let committed = self.committed.iter();
+        let kept = committed.filter(|row| !measured.contains(&row.key()));
+        kept.filter_map(|row| row.label("dataset"))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn write(self, into: &Path) -> Result<(), Error> {
+        let merged = merge_rows(self.committed, &self.measured);
+        write_rows(&into.join(self.file), &merged)
+    }
+}
+
+fn merged_manifest<R: Row>(
+    from: &Path,
+    into: &Path,
+    rows: &Merging<R>,
+) -> Result<Option<Manifest>, Error> {
+    let older = Manifest::read(&into.join("manifest.json"))?;
+    let newer = Manifest::read(&from.join("manifest.json"))?;
+    Ok(match (older, newer) {
+        (Some(older), Some(newer)) => Some(older.merge(newer, &rows.keeps_rows_of())),
+        (older, newer) => newer.or(older),
+    })
+}
+
+fn write_manifest(manifest: Option<Manifest>, into: &Path) -> Result<(), Error> {
     match manifest {
         Some(manifest) => manifest.write(&into.join("manifest.json")),
         None => Ok(()),
     }
-}
-
-/// The datasets that have a committed row that was not measured.
-fn keep_rows(committed: &[MetricRow], measured: &[MetricRow]) -> HashSet<String> {
-    let measured: HashSet<Vec<&str>> = measured.iter().map(Row::key).collect();
-    committed
-        .iter()
-        .filter(|row| !measured.contains(&row.key()))
-        .map(|row| row.dataset.clone())
-        .collect()
 }

@@ -66,6 +66,9 @@ pub enum Error {
     /// Embedding failed.
     #[error(transparent)]
     Embedder(#[from] oats_embedders::Error),
+    /// What an LLM costs cannot be said.
+    #[error(transparent)]
+    Llm(#[from] oats_llm::Error),
     /// A metric or interval cannot be computed.
     #[error(transparent)]
     Metrics(#[from] oats_metrics::Error),

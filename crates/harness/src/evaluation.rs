@@ -107,6 +107,7 @@ impl Evaluation<'_> {
                     (embedder.name().to_owned(), described)
                 })
                 .collect(),
+            prices: None,
             machine: manifest::describe_machine(),
             seconds: started.elapsed().as_secs_f64(),
         };

@@ -42,6 +42,7 @@ mod aggregate;
 mod bless;
 mod cell;
 mod cells;
+mod costs;
 mod error;
 mod evaluation;
 mod experiment;
@@ -50,16 +51,22 @@ mod keepsakes;
 mod manifest;
 mod observer;
 mod outcomes;
+mod parse;
 mod report;
 mod resources;
 pub mod rows;
 mod runner;
 mod skip;
+mod study;
 mod verdict;
 mod workers;
 mod write;
 
-pub use bless::bless;
+pub use bless::{bless, bless_costs};
+pub use costs::{
+    Cache, ContextGrowth, CostComparison, Costs, CostsKind, CostsSummary, Labels, Shown, Workflow,
+    costs_report, run_costs,
+};
 pub use error::Error;
 pub use experiment::{Experiment, Grid, Pool, Quick, RouterEntry};
 pub use manifest::{DatasetEntry, Manifest};
@@ -69,5 +76,6 @@ pub use report::{Section, report};
 pub use resources::{Available, EmbedderKind, Embeddings, Resources};
 pub use runner::{RunOptions, RunSummary, run};
 pub use skip::Skip;
+pub use study::Study;
 pub use verdict::{Conditions, Difference, TOLERANCE, Verdict};
 pub use write::write_whole;

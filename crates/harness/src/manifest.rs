@@ -13,6 +13,7 @@ use oats_datasets::{
     split::normalise,
 };
 use oats_embedders::Embedder;
+use oats_llm::Prices;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -38,9 +39,13 @@ pub struct DatasetEntry {
     /// The benchmark: sizes, distinct queries, files with their checksums, notes.
     pub benchmark: Value,
     /// By kind of split, an entry a seed: sizes, and how many test queries also stand in training.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub splits: BTreeMap<String, Vec<Value>>,
     /// By embedder: backend, SHA-256 of the model's files, dimension.
     pub embedders: BTreeMap<String, Value>,
+    /// The price list, with the date and the source of each price; `None` where nothing is priced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<Prices>,
     /// Where it ran.
     pub machine: Value,
     /// Wall time, with cells that an earlier run or experiment had finished counted as nothing.
@@ -122,6 +127,35 @@ impl Manifest {
         other
     }
 
+    /// The price list of a dataset's newest run, if it had one.
+    pub fn prices(&self, dataset: &str) -> Option<&Prices> {
+        self.datasets.get(dataset)?.first()?.prices.as_ref()
+    }
+
+    /// Where `measured` has other prices than these committed results: rows with a price, which
+    /// cannot be compared.
+    pub fn other_prices(&self, measured: &Self) -> Vec<Skip> {
+        let mut skips = Vec::new();
+        for dataset in measured.datasets.keys() {
+            let (Some(before), Some(now)) = (self.prices(dataset), measured.prices(dataset)) else {
+                continue;
+            };
+            if before.is_same_as(now) {
+                continue;
+            }
+            skips.extend(now.names().map(|price| Skip {
+                dataset: Some(dataset.clone()),
+                price: Some(price.to_owned()),
+                reason: format!(
+                    "{dataset}: the price list {} has other prices than the committed results",
+                    now.file()
+                ),
+                ..Skip::default()
+            }));
+        }
+        skips
+    }
+
     /// Where `measured` can round differently from what made these committed results, because the
     /// machine or an embedder's backend is another: rows of routers that are fitted by descent.
     pub fn other_rounding(&self, measured: &Self, experiment: &Experiment) -> Vec<Skip> {
@@ -201,7 +235,8 @@ impl DatasetEntry {
     }
 }
 
-pub(crate) fn describe_benchmark(benchmark: &Benchmark) -> Value {
+/// How many of the queries differ in their normalised text.
+pub(crate) fn distinct_queries(benchmark: &Benchmark) -> usize {
     let mut texts: Vec<String> = benchmark
         .queries()
         .iter()
@@ -209,10 +244,14 @@ pub(crate) fn describe_benchmark(benchmark: &Benchmark) -> Value {
         .collect();
     texts.sort_unstable();
     texts.dedup();
+    texts.len()
+}
+
+pub(crate) fn describe_benchmark(benchmark: &Benchmark) -> Value {
     json!({
         "tools": benchmark.tools().len(),
         "queries": benchmark.queries().len(),
-        "distinct_queries": texts.len(),
+        "distinct_queries": distinct_queries(benchmark),
         "provenance": benchmark.provenance(),
     })
 }
@@ -230,7 +269,7 @@ pub(crate) fn describe_experiment(experiment: &Experiment, grid: &Grid) -> Value
 }
 
 /// In a text an `f32` is 0.3, in a [`Value`] it becomes 0.30000001192092896.
-fn by_way_of_text(content: &impl Serialize) -> Value {
+pub(crate) fn by_way_of_text(content: &impl Serialize) -> Value {
     serde_json::to_string(content)
         .and_then(|text| serde_json::from_str(&text))
         .unwrap_or_default()

@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Error, write::write_whole};
+use crate::{Error, TOLERANCE, write::write_whole};
 
+/// In a column of labels: there is nothing to name.
+pub const NONE: &str = "none";
 /// In the column `embedder`: the router reads no embeddings.
 pub(crate) const NO_EMBEDDER: &str = "none";
 
@@ -18,6 +20,11 @@ pub trait Row: Serialize + DeserializeOwned + Clone {
     fn key(&self) -> Vec<&str>;
     /// The numbers that two runs must agree on, with their columns.
     fn numbers(&self) -> Vec<(&'static str, f64)>;
+
+    /// How far apart two runs' numbers in a column may be.
+    fn tolerance(&self, _column: &str) -> f64 {
+        TOLERANCE
+    }
 
     /// The label in a column, if there is one of that name.
     fn label(&self, column: &str) -> Option<&str> {
@@ -103,6 +110,32 @@ pub struct TestRow {
     /// Two-sided paired bootstrap test.
     pub p_value: Number,
     /// Test queries, summed over seeds.
+    pub n: usize,
+}
+
+/// A row of `costs.csv`: tokens, what they cost, or what follows from it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CostRow {
+    /// The experiment that counted it.
+    pub experiment: String,
+    /// The benchmark, or `none` where no data are read.
+    pub dataset: String,
+    /// What is done, such as `select-list`.
+    pub scenario: String,
+    /// What the LLM is shown: `candidates`, `top-K` of the router, `catalogue` or `none`.
+    pub shown: String,
+    /// Steps of a chain of calls, or `none`.
+    pub depth: String,
+    /// What the tokens were counted with, or `none` where they are given.
+    pub tokenizer: String,
+    /// The name of the price, or `none` where nothing is priced.
+    pub price: String,
+    /// What the value is, such as `input-tokens`.
+    pub quantity: String,
+    /// The value; of tokens the mean over queries.
+    pub value: Number,
+    /// Queries; 0 where no data are read.
     pub n: usize,
 }
 
@@ -193,6 +226,47 @@ impl Row for TestRow {
             ("ci_high", self.ci_high.get()),
             ("n", self.n as f64),
         ]
+    }
+}
+
+impl Row for CostRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "experiment",
+        "dataset",
+        "scenario",
+        "shown",
+        "depth",
+        "tokenizer",
+        "price",
+        "quantity",
+        "value",
+        "n",
+    ];
+
+    fn key(&self) -> Vec<&str> {
+        vec![
+            &self.experiment,
+            &self.dataset,
+            &self.scenario,
+            &self.shown,
+            &self.depth,
+            &self.tokenizer,
+            &self.price,
+            &self.quantity,
+        ]
+    }
+
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        vec![("value", self.value.get()), ("n", self.n as f64)]
+    }
+
+    /// Values are of any size, so theirs is relative. (Where embeddings round differently, the router
+    /// shows other tools for a query in thousands.)
+    fn tolerance(&self, column: &str) -> f64 {
+        match column {
+            "value" => TOLERANCE * self.value.get().abs().max(1.0),
+            _ => TOLERANCE,
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     keepsakes::Keepsakes,
     manifest::Manifest,
     rows::{MetricRow, NO_EMBEDDER, Row, TestRow, write_rows},
+    skip::Omissions,
 };
 
 /// How an experiment is run.
@@ -90,7 +91,7 @@ pub fn run(
         resources,
         options,
         observer,
-        skipped: Vec::new(),
+        skipped: Omissions::told_to(observer),
     };
     let tasks = plan.tasks()?;
     let folder = options.out.join(&experiment.name);
@@ -136,7 +137,7 @@ pub fn run(
         metrics,
         tests,
         manifest,
-        skipped: plan.skipped,
+        skipped: plan.skipped.into_skipped(),
         cells: journal.into_used(),
     })
 }
@@ -147,7 +148,7 @@ struct Plan<'a> {
     resources: &'a Resources,
     options: &'a RunOptions,
     observer: &'a dyn Observer,
-    skipped: Vec<Skip>,
+    skipped: Omissions<'a>,
 }
 
 /// A benchmark with those of its grid's pools and embedders that can be had.
@@ -167,7 +168,9 @@ impl<'a> Plan<'a> {
         let mut tasks: Vec<Task<'a>> = Vec::new();
         for grid in &self.experiment.grids {
             for dataset in &grid.datasets {
-                let Some(benchmark) = self.benchmark(dataset)? else {
+                let (resources, required) = (self.resources, &self.options.require);
+                let benchmark = self.skipped.benchmark(resources, dataset, required)?;
+                let Some(benchmark) = benchmark else {
                     continue;
                 };
                 if tasks
@@ -204,21 +207,6 @@ impl<'a> Plan<'a> {
         Ok(tasks)
     }
 
-    fn benchmark(&mut self, dataset: &Dataset) -> Result<Option<Arc<Benchmark>>, Error> {
-        match self.resources.benchmark(dataset)? {
-            Ok(benchmark) => Ok(Some(benchmark)),
-            Err(reason) if self.options.require.contains(dataset) => Err(Error::Required(reason)),
-            Err(reason) => {
-                self.skip(Skip {
-                    dataset: Some(dataset.to_string()),
-                    reason,
-                    ..Skip::default()
-                });
-                Ok(None)
-            }
-        }
-    }
-
     fn pools(&mut self, grid: &Grid, benchmark: &Benchmark) -> Vec<Pool> {
         let has_candidates = benchmark
             .queries()
@@ -229,7 +217,7 @@ impl<'a> Plan<'a> {
             .iter()
             .partition(|&&pool| pool == Pool::Catalogue || has_candidates);
         for pool in impossible {
-            self.skip(Skip {
+            self.skipped.add(Skip {
                 dataset: Some(benchmark.name().to_owned()),
                 pool: Some(pool.to_string()),
                 reason: format!(
@@ -254,7 +242,7 @@ impl<'a> Plan<'a> {
                     if grid.logger() == Some(kind) {
                         self.skip_unlogged(grid, &reason);
                     }
-                    self.skip(Skip {
+                    self.skipped.add(Skip {
                         embedder: Some(kind.to_string()),
                         reason,
                         ..Skip::default()
@@ -277,7 +265,7 @@ impl<'a> Plan<'a> {
             .filter(|outcomes| outcomes.are_logged());
         for outcomes in logged {
             for dataset in &grid.datasets {
-                self.skip(Skip {
+                self.skipped.add(Skip {
                     dataset: Some(dataset.to_string()),
                     outcomes: Some(outcomes.to_string()),
                     embedder: Some(NO_EMBEDDER.to_owned()),
@@ -305,7 +293,7 @@ impl<'a> Plan<'a> {
             match self.ask(grid, router, benchmark, pools, &place) {
                 Ok(()) => {}
                 Err(error) if error.is_unavailable() => {
-                    self.skip(Skip {
+                    self.skipped.add(Skip {
                         dataset: Some(benchmark.name().to_owned()),
                         router: Some(router.label.clone()),
                         reason: format!("{place}: not measured: {error}"),
@@ -361,16 +349,6 @@ impl<'a> Plan<'a> {
             .spec
             .fit(&training)?
             .prepare(&requests, Progress::to(&tell))
-    }
-
-    fn skip(&mut self, skip: Skip) {
-        if self.skipped.contains(&skip) {
-            return;
-        }
-        if self.skipped.iter().all(|other| other.reason != skip.reason) {
-            self.observer.note(&format!("skipped: {}", skip.reason));
-        }
-        self.skipped.push(skip);
     }
 
     /// No error: the data set that has the subset may be the one that cannot be had.

@@ -1,6 +1,10 @@
 //! Rows by their labels, and what there is to say of them.
 
-use crate::rows::Row;
+use std::sync::Arc;
+
+use oats_datasets::{Benchmark, Dataset};
+
+use crate::{Error, Observer, Resources, rows::Row};
 
 /// Rows that were not made, or not as before: those with all of the given labels.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +19,8 @@ pub struct Skip {
     pub pool: Option<String>,
     /// The router, or any; in a test either of the two.
     pub router: Option<String>,
+    /// The price, or any.
+    pub price: Option<String>,
     /// In one line, why, and what to do about it.
     pub reason: String,
 }
@@ -30,8 +36,63 @@ impl Skip {
                 ("outcomes", &self.outcomes),
                 ("embedder", &self.embedder),
                 ("pool", &self.pool),
+                ("price", &self.price),
             ]
             .into_iter()
             .all(|(column, skipped)| skipped.is_none() || skipped.as_deref() == row.label(column))
+    }
+}
+
+/// What a run leaves out, each reason told to the observer once.
+pub(crate) struct Omissions<'a> {
+    observer: &'a dyn Observer,
+    skipped: Vec<Skip>,
+}
+
+impl<'a> Omissions<'a> {
+    /// Nothing yet.
+    pub(crate) fn told_to(observer: &'a dyn Observer) -> Self {
+        Self {
+            observer,
+            skipped: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, skip: Skip) {
+        if self.skipped.contains(&skip) {
+            return;
+        }
+        if self.skipped.iter().all(|other| other.reason != skip.reason) {
+            self.observer.note(&format!("skipped: {}", skip.reason));
+        }
+        self.skipped.push(skip);
+    }
+
+    /// The benchmark, unless it is left out.
+    ///
+    /// # Errors
+    /// It cannot be had and is one of those required, or is not what it should be.
+    pub(crate) fn benchmark(
+        &mut self,
+        resources: &Resources,
+        dataset: &Dataset,
+        required: &[Dataset],
+    ) -> Result<Option<Arc<Benchmark>>, Error> {
+        match resources.benchmark(dataset)? {
+            Ok(benchmark) => Ok(Some(benchmark)),
+            Err(reason) if required.contains(dataset) => Err(Error::Required(reason)),
+            Err(reason) => {
+                self.add(Skip {
+                    dataset: Some(dataset.to_string()),
+                    reason,
+                    ..Skip::default()
+                });
+                Ok(None)
+            }
+        }
+    }
+
+    pub(crate) fn into_skipped(self) -> Vec<Skip> {
+        self.skipped
     }
 }

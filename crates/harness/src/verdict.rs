@@ -7,7 +7,8 @@ use crate::{
     rows::{Number, Row},
 };
 
-/// Numbers of two machines agree within this; on one machine they are bit-identical.
+/// Numbers of two machines agree within this, costs within this share of theirs; on one machine they
+/// are bit-identical.
 pub const TOLERANCE: f64 = 1e-3;
 
 /// A run's result file held against the committed one, row by row.
@@ -77,7 +78,7 @@ impl Verdict {
                 continue;
             }
             let worst = Difference::worst(row, again);
-            match worst.filter(|difference| difference.size() > TOLERANCE) {
+            match worst.filter(|difference| difference.is_beyond(row)) {
                 None => verdict.agree += 1,
                 // No rounding changes how many queries there are.
                 Some(difference) if difference.column == "n" => verdict.differ.push(difference),
@@ -113,7 +114,14 @@ impl Difference {
                 measured,
             })
             .rev() // of equal ones the first is taken: the value before its interval
-            .max_by(|a, b| a.size().total_cmp(&b.size()))
+            .max_by(|a, b| {
+                (a.is_beyond(committed).cmp(&b.is_beyond(committed)))
+                    .then(a.size().total_cmp(&b.size()))
+            })
+    }
+
+    fn is_beyond(&self, row: &impl Row) -> bool {
+        self.size() > row.tolerance(self.column)
     }
 
     /// At six decimals, so that 0.501 is within 0.001 of 0.5.

@@ -10,13 +10,14 @@ use crate::{Error, Tokenizer};
 const BUILTIN: &str = include_str!("../prices.toml");
 
 /// A price list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prices {
     file: String,
+    #[serde(flatten)]
     list: List,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct List {
     #[serde(default, rename = "model")]
@@ -133,6 +134,36 @@ impl Prices {
         models
             .find(|model| model.name == name)
             .ok_or_else(|| self.lacks("model", name, known()))
+    }
+
+    /// The file it was read from, or `built-in`.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The prices of models, in the list's order.
+    pub fn models(&self) -> &[ModelPrice] {
+        &self.list.models
+    }
+
+    /// The price of the list's first model.
+    ///
+    /// # Errors
+    /// [`Error::NoPrice`] if it has none.
+    pub fn first_model(&self) -> Result<&ModelPrice, Error> {
+        let first = self.list.models.first();
+        first.ok_or_else(|| self.lacks("model", "any", std::iter::empty()))
+    }
+
+    /// The names of all prices: models, then machines.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let models = self.list.models.iter().map(|model| model.name.as_str());
+        models.chain(self.list.machines.iter().map(|one| one.name.as_str()))
+    }
+
+    /// Whether both have the same prices, wherever they were read from.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.list == other.list
     }
 
     /// The price of the list's first machine.

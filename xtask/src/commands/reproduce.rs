@@ -7,17 +7,16 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use oats_harness::{
-    Conditions, Experiment, Manifest, RunSummary, Skip, Verdict, bless,
-    rows::{MetricRow, TestRow, read_rows},
-};
+use oats_harness::Study;
 
 use crate::{
     Ending,
     closing::Closing,
     llm::LlmOptions,
-    options::{Extent, Places, make_out},
-    readme, report, table, workspace,
+    options::{Extent, Places, PriceList, make_out},
+    readme, report,
+    study::{check_committed, take_over},
+    workspace,
 };
 
 /// Run every experiment and compare with the committed results.
@@ -49,20 +48,21 @@ pub(crate) struct Args {
     #[command(flatten)]
     places: Places,
     #[command(flatten)]
+    prices: PriceList,
+    #[command(flatten)]
     llm: LlmOptions,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Ending> {
     let root = workspace::root()?;
     let results = root.join("results");
-    let experiments = read_all(&root.join("experiments"))?;
-    let whole = choose(experiments, args.experiments.as_deref())?;
-    let experiments = args.extent.restrict(whole.clone())?;
+    let studies = read_all(&root.join("experiments"))?;
+    let whole = choose(studies, args.experiments.as_deref())?;
+    let studies = args.extent.restrict(whole.clone())?;
     // Before hours are spent on what they are to be compared with.
-    let committed = experiments
-        .iter()
-        .map(|experiment| Committed::read(&results.join(&experiment.name)))
-        .collect::<Result<Vec<_>>>()?;
+    for study in &studies {
+        check_committed(study, &results.join(study.name()))?;
+    }
     let readme = root.join("README.md");
     if args.bless {
         readme::check(&readme, &results)?;
@@ -70,40 +70,27 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let out = workspace::out_or(args.out.as_deref(), "target/reproduce")?;
     make_out(&out)?;
     let resources = args.places.resources()?;
-    let resources = resources.with_llm(args.llm.chat(&args.places)?);
+    let prices = args.prices.read()?;
+    let resources = resources.with_llm(args.llm.chat(&args.places, &prices)?);
 
     let mut stdout = io::stdout();
     let mut closing = Closing::default();
     let mut ran = Vec::new();
-    for (experiment, committed) in experiments.iter().zip(&committed) {
-        eprintln!("{}: {}", experiment.name, experiment.question);
-        let summary = args.extent.run(experiment, &resources, &out)?;
-        write!(stdout, "\n{}", table::summary(experiment, &summary.metrics))?;
-        if !summary.metrics.is_empty() {
-            for file in report::write(experiment, &summary.folder)? {
+    for study in &studies {
+        eprintln!("{}: {}", study.name(), study.question().trim_start());
+        let made = args.extent.run(study, &resources, &prices, &out)?;
+        write!(stdout, "\n{}", made.tables())?;
+        if !made.is_empty() {
+            for file in report::write(study, made.folder())? {
                 writeln!(stdout, "written: {}", file.display())?;
             }
         }
         writeln!(stdout)?;
-        let (other_data, other_rounding) = committed.circumstances(&summary, experiment);
-        let skipped = &summary.skipped;
-        let conditions = Conditions {
-            skipped,
-            other_data: &other_data,
-            other_rounding: &other_rounding,
-        };
-        closing.add(
-            format!("{}, metrics", experiment.name),
-            Verdict::new(&committed.metrics, &summary.metrics, conditions),
-            skipped,
-        );
-        closing.add(
-            format!("{}, tests", experiment.name),
-            Verdict::new(&committed.tests, &summary.tests, conditions),
-            skipped,
-        );
-        if !summary.metrics.is_empty() {
-            ran.push((experiment, summary));
+        for (file, verdict) in made.verdicts(&results.join(study.name()))? {
+            closing.add(file, verdict, made.skipped());
+        }
+        if !made.is_empty() {
+            ran.push(made);
         }
     }
     writeln!(stdout, "{closing}")?;
@@ -114,16 +101,19 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
 
     if args.bless {
         // The whole experiments: rows that were not run again are part of the answers too.
-        let ran_too = |experiment: &&Experiment| ran.iter().any(|(r, _)| r.name == experiment.name);
-        for experiment in whole.iter().filter(ran_too) {
-            take_over(experiment, &out, &results)?;
+        for study in &whole {
+            if ran.iter().any(|made| made.name() == study.name()) {
+                let committed = results.join(study.name());
+                take_over(study, &out.join(study.name()), &committed)?;
+                report::write(study, &committed)?;
+            }
         }
         readme::splice(&readme, &results)?;
         writeln!(stdout, "Blessed: results/ and README.md hold what was run.")?;
     }
     // Only now: experiments share cells, and whatever fails above is to be resumed.
-    for (_, summary) in &ran {
-        summary.forget_cells()?;
+    for made in &ran {
+        made.forget_cells()?;
     }
     Ok(if args.bless || closing.confirms() {
         Ending::Fine
@@ -132,40 +122,8 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     })
 }
 
-/// An experiment's committed results.
-struct Committed {
-    metrics: Vec<MetricRow>,
-    tests: Vec<TestRow>,
-    manifest: Option<Manifest>,
-}
-
-impl Committed {
-    fn read(folder: &Path) -> Result<Self> {
-        Ok(Self {
-            metrics: read_rows(&folder.join("metrics.csv"))?,
-            tests: read_rows(&folder.join("tests.csv"))?,
-            manifest: Manifest::read(&folder.join("manifest.json"))?,
-        })
-    }
-
-    /// What the run had other data for, and what it can round differently.
-    fn circumstances(
-        &self,
-        summary: &RunSummary,
-        experiment: &Experiment,
-    ) -> (Vec<Skip>, Vec<Skip>) {
-        let Some(manifest) = &self.manifest else {
-            return Default::default();
-        };
-        (
-            manifest.other_data(&summary.manifest),
-            manifest.other_rounding(&summary.manifest, experiment),
-        )
-    }
-}
-
 /// The experiments of a folder, by file name.
-fn read_all(folder: &Path) -> Result<Vec<Experiment>> {
+fn read_all(folder: &Path) -> Result<Vec<Study>> {
     let cannot_read = || format!("cannot read the folder {}", folder.display());
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).with_context(cannot_read)? {
@@ -178,16 +136,16 @@ fn read_all(folder: &Path) -> Result<Vec<Experiment>> {
         }
     }
     files.sort();
-    let mut experiments: Vec<Experiment> = Vec::new();
+    let mut experiments: Vec<Study> = Vec::new();
     for file in &files {
-        let experiment = Experiment::read(file)?;
+        let experiment = Study::read(file)?;
         ensure!(
             experiments
                 .iter()
-                .all(|other| other.name != experiment.name),
+                .all(|other| other.name() != experiment.name()),
             "{}: name: another file has \"{}\" already, and both would write the same folder",
             file.display(),
-            experiment.name
+            experiment.name()
         );
         experiments.push(experiment);
     }
@@ -199,14 +157,11 @@ fn read_all(folder: &Path) -> Result<Vec<Experiment>> {
     Ok(experiments)
 }
 
-fn choose(experiments: Vec<Experiment>, names: Option<&[String]>) -> Result<Vec<Experiment>> {
+fn choose(experiments: Vec<Study>, names: Option<&[String]>) -> Result<Vec<Study>> {
     let Some(names) = names else {
         return Ok(experiments);
     };
-    let known: Vec<&str> = experiments
-        .iter()
-        .map(|known| known.name.as_str())
-        .collect();
+    let known: Vec<&str> = experiments.iter().map(|known| known.name()).collect();
     for name in names {
         ensure!(
             known.contains(&name.as_str()),
@@ -214,14 +169,6 @@ fn choose(experiments: Vec<Experiment>, names: Option<&[String]>) -> Result<Vec<
             known.join(", ")
         );
     }
-    let chosen = |experiment: &Experiment| names.contains(&experiment.name);
+    let chosen = |study: &Study| names.iter().any(|name| name == study.name());
     Ok(experiments.into_iter().filter(chosen).collect())
-}
-
-/// Merges what was run into the committed results and writes their figures and answers anew.
-fn take_over(experiment: &Experiment, out: &Path, results: &Path) -> Result<()> {
-    let committed = results.join(&experiment.name);
-    bless(experiment, &out.join(&experiment.name), &committed)?;
-    report::write(experiment, &committed)?;
-    Ok(())
 }

@@ -7,13 +7,13 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use oats_harness::Experiment;
+use oats_harness::Study;
 
 use crate::{
     Ending,
     llm::LlmOptions,
-    options::{Extent, Places, make_out},
-    report, table, workspace,
+    options::{Extent, Places, PriceList, make_out},
+    report, workspace,
 };
 
 /// Run one experiment and print its table.
@@ -35,30 +35,33 @@ pub(crate) struct Args {
     #[command(flatten)]
     places: Places,
     #[command(flatten)]
+    prices: PriceList,
+    #[command(flatten)]
     llm: LlmOptions,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Ending> {
-    let experiments = args.extent.restrict(vec![Experiment::read(&args.file)?])?;
+    let studies = args.extent.restrict(vec![Study::read(&args.file)?])?;
     let out = workspace::out_or(args.out.as_deref(), "target/run")?;
     make_out(&out)?;
     let resources = args.places.resources()?;
-    let resources = resources.with_llm(args.llm.chat(&args.places)?);
+    let prices = args.prices.read()?;
+    let resources = resources.with_llm(args.llm.chat(&args.places, &prices)?);
     let mut stdout = io::stdout();
-    for experiment in &experiments {
-        let summary = args.extent.run(experiment, &resources, &out)?;
-        write!(stdout, "\n{}", table::summary(experiment, &summary.metrics))?;
-        let reasons: BTreeSet<&String> = summary.skipped.iter().map(|s| &s.reason).collect();
+    for study in &studies {
+        let made = args.extent.run(study, &resources, &prices, &out)?;
+        write!(stdout, "\n{}", made.tables())?;
+        let reasons: BTreeSet<&String> = made.skipped().iter().map(|s| &s.reason).collect();
         for reason in reasons {
             writeln!(stdout, "not run: {reason}")?;
         }
         ensure!(
-            !summary.metrics.is_empty(),
+            !made.is_empty(),
             "nothing could be run; the reasons are above"
         );
-        report::write(experiment, &summary.folder)?;
-        writeln!(stdout, "Results are in {}", summary.folder.display())?;
-        summary.forget_cells()?;
+        report::write(study, made.folder())?;
+        writeln!(stdout, "Results are in {}", made.folder().display())?;
+        made.forget_cells()?;
     }
     Ok(Ending::Fine)
 }

@@ -1,17 +1,19 @@
-//! Figures, drawn from `metrics.csv` alone: SVG by plotters, PNG from the SVG by resvg, both with
+//! Figures, drawn from `metrics.csv` or `costs.csv` alone: SVG by plotters, PNG from the SVG by resvg, both with
 //! the same bundled font, so that they are the same bytes on every machine.
 
 mod along_outcomes;
 mod by_router;
+mod context_growth;
 mod convergence;
+mod cost;
 mod style;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use oats_harness::{
-    Experiment,
-    rows::{MetricRow, Row, means_over_most_seeds},
+    Experiment, Study,
+    rows::{CostRow, MetricRow, Row, means_over_most_seeds, read_rows},
     write_whole,
 };
 
@@ -21,40 +23,59 @@ struct Figure {
     /// Its files' name.
     name: &'static str,
     title: &'static str,
-    /// Makes the SVG, with the title; `None` if there is nothing to show.
-    draw: fn(&Shown<'_>, &str) -> Result<Option<String>>,
+    draw: Draw,
 }
 
-const FIGURES: [Figure; 5] = [
+/// Makes the SVG, with the title, of the rows of one kind of experiment; `None` if there is nothing to
+/// show.
+#[derive(Clone, Copy)]
+enum Draw {
+    Ranking(fn(&Shown<'_>, &str) -> Result<Option<String>>),
+    Costs(fn(&[CostRow], &str) -> Result<Option<String>>),
+}
+
+const FIGURES: [Figure; 7] = [
     Figure {
         experiment: "main",
         name: "ndcg-by-router",
         title: "NDCG@5 by router",
-        draw: by_router::draw,
+        draw: Draw::Ranking(by_router::draw),
     },
     Figure {
         experiment: "s1-convergence",
         name: "convergence",
         title: "OATS-S1 over its rounds",
-        draw: convergence::draw,
+        draw: Draw::Ranking(convergence::draw),
     },
     Figure {
         experiment: "density",
         name: "density",
         title: "How many outcomes does a router need?",
-        draw: along_outcomes::draw,
+        draw: Draw::Ranking(along_outcomes::draw),
     },
     Figure {
         experiment: "noise",
         name: "noise",
         title: "How much noise does a router bear?",
-        draw: along_outcomes::draw,
+        draw: Draw::Ranking(along_outcomes::draw),
     },
     Figure {
         experiment: "bandit",
         name: "bandit",
         title: "Learning from the outcomes of chosen tools only",
-        draw: along_outcomes::draw,
+        draw: Draw::Ranking(along_outcomes::draw),
+    },
+    Figure {
+        experiment: "cost",
+        name: "cost",
+        title: "What it costs to have an LLM choose the tools",
+        draw: Draw::Costs(cost::draw),
+    },
+    Figure {
+        experiment: "context-growth",
+        name: "context-growth",
+        title: "A chain of tool calls by its depth",
+        draw: Draw::Costs(context_growth::draw),
     },
 ];
 
@@ -72,15 +93,23 @@ pub(crate) fn name(experiment: &str) -> Option<&'static str> {
 
 /// Draws the experiment's figure into `folder` and returns its files. An experiment without a figure
 /// of its own, or with nothing to draw, has none.
-pub(crate) fn draw(
-    experiment: &Experiment,
-    rows: &[MetricRow],
-    folder: &Path,
-) -> Result<Vec<PathBuf>> {
-    let Some(figure) = figure(&experiment.name) else {
+pub(crate) fn draw(study: &Study, folder: &Path) -> Result<Vec<PathBuf>> {
+    let Some(figure) = figure(study.name()) else {
         return Ok(Vec::new());
     };
-    let Some(svg) = (figure.draw)(&Shown::of(experiment, rows), figure.title)? else {
+    let svg = match (study, figure.draw) {
+        (Study::Ranking(experiment), Draw::Ranking(draw)) => {
+            let rows: Vec<MetricRow> = read_rows(&folder.join("metrics.csv"))?;
+            draw(&Shown::of(experiment, &rows), figure.title)?
+        }
+        (Study::Costs(_), Draw::Costs(draw)) => {
+            let rows: Vec<CostRow> = read_rows(&folder.join("costs.csv"))?;
+            draw(&rows, figure.title)?
+        }
+        // Somebody's own experiment has the name of another kind's.
+        _ => None,
+    };
+    let Some(svg) = svg else {
         return Ok(Vec::new());
     };
     let [svg_file, png_file] =

@@ -85,6 +85,48 @@ pub(super) fn title(router: &str) -> &str {
     }
 }
 
+/// The colour of the series at that position, where no routers are shown.
+pub(super) fn series(position: usize) -> RGBColor {
+    const COLOURS: [RGBColor; 6] = [
+        RGBColor(213, 94, 0),
+        RGBColor(204, 121, 167),
+        RGBColor(230, 159, 0),
+        RGBColor(0, 158, 115),
+        RGBColor(86, 180, 233),
+        RGBColor(0, 114, 178),
+    ];
+    COLOURS[position % COLOURS.len()]
+}
+
+/// What is shown to an LLM, as figures say it.
+pub(super) fn shown(label: &str) -> String {
+    match label.strip_prefix("top-") {
+        Some(k) => format!("router's top {k}"),
+        None => label.to_owned(),
+    }
+}
+
+/// A decade of a logarithmic axis: `100`, `1k`; nothing between decades.
+pub(super) fn amount(decade: f64) -> String {
+    if (decade - decade.round()).abs() > 1e-6 {
+        return String::new();
+    }
+    match decade.round() {
+        6.0.. => format!("{:.0}M", 10f64.powf(decade - 6.0)),
+        3.0.. => format!("{:.0}k", 10f64.powf(decade - 3.0)),
+        0.0.. => format!("{:.0}", 10f64.powf(decade)),
+        _ => format!("{}", 10f64.powf(decade.round())),
+    }
+}
+
+/// The same in dollars: `$100`, `$1k`.
+pub(super) fn dollars(decade: f64) -> String {
+    match amount(decade) {
+        empty if empty.is_empty() => empty,
+        amount => format!("${amount}"),
+    }
+}
+
 /// Labels with the heights they belong to, moved down as far as needed to stand apart.
 pub(super) fn apart(mut labels: Vec<(i32, &str)>, least: i32) -> Vec<(i32, &str)> {
     labels.sort_unstable();

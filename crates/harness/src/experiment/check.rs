@@ -9,13 +9,7 @@ use crate::journal;
 
 impl Experiment {
     pub(super) fn check(&self) -> Result<(), String> {
-        check_name("name", &self.name)?;
-        if self.name == journal::FOLDER {
-            return Err(format!(
-                "name: `{}` is the folder that unfinished runs keep their cells in; use another",
-                self.name
-            ));
-        }
+        check_folder(&self.name)?;
         check_list("metrics", &self.metrics)?;
         if let Some(subsets) = &self.subsets {
             check_list("subsets", subsets)?;
@@ -93,7 +87,7 @@ fn known(named: &[String], labels: &[&str]) -> Result<(), String> {
 }
 
 /// Rows are told apart by what the lists name, and nothing is run without it.
-pub(super) fn check_list(field: &str, list: &[impl Display]) -> Result<(), String> {
+pub(crate) fn check_list(field: &str, list: &[impl Display]) -> Result<(), String> {
     if list.is_empty() {
         return Err(format!(
             "{field}: the list is empty, so nothing would be run; name at least one"
@@ -104,6 +98,17 @@ pub(super) fn check_list(field: &str, list: &[impl Display]) -> Result<(), Strin
         Some(twice) => Err(format!("{field}: `{twice}` stands twice; name each once")),
         None => Ok(()),
     }
+}
+
+/// An experiment's name is that of its folder.
+pub(crate) fn check_folder(name: &str) -> Result<(), String> {
+    check_name("name", name)?;
+    if name == journal::FOLDER {
+        return Err(format!(
+            "name: `{name}` is the folder that unfinished runs keep their cells in; use another"
+        ));
+    }
+    Ok(())
 }
 
 /// Names become parts of file names and of TREC's lines.

@@ -28,15 +28,13 @@
 //! outcomes = ["all", "calls-1000"]
 //! ```
 
-mod check;
+pub(crate) mod check;
 mod makes;
-mod quick;
+pub(crate) mod quick;
 mod router_entry;
 
 use std::{
     fmt::{self, Display},
-    fs,
-    ops::Range,
     path::Path,
 };
 
@@ -45,7 +43,10 @@ use oats_metrics::Metric;
 use serde::{Deserialize, Serialize};
 
 pub use self::{quick::Quick, router_entry::RouterEntry};
-use crate::{EmbedderKind, Error, Outcomes, Section};
+use crate::{
+    EmbedderKind, Error, Outcomes, Section,
+    parse::{parse, read_text},
+};
 
 /// What is run, on what, under which labels, and what it is to show.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -145,12 +146,7 @@ impl Experiment {
     /// [`Error::Io`] if the file cannot be read, [`Error::Experiment`] if it does not say what can
     /// be run: the message names the file, the place and the problem.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let bytes = fs::read(path).map_err(Error::io("read", path))?;
-        let text = String::from_utf8(bytes).map_err(|error| Error::Experiment {
-            file: path.display().to_string(),
-            problem: format!("{error}; save the file as UTF-8"),
-        })?;
-        Self::parse(&text, &path.display().to_string())
+        Self::parse(&read_text(path)?, &path.display().to_string())
     }
 
     /// Parses and checks TOML text; `file` is what messages call it.
@@ -158,16 +154,7 @@ impl Experiment {
     /// # Errors
     /// [`Error::Experiment`].
     pub fn parse(text: &str, file: &str) -> Result<Self, Error> {
-        let fault = |problem: String| Error::Experiment {
-            file: file.to_owned(),
-            problem,
-        };
-        let experiment: Self = toml::from_str(text).map_err(|error| {
-            let place = error.span().map_or(String::new(), |span| place(text, span));
-            fault(format!("{place}{}", error.message().trim_end()))
-        })?;
-        experiment.check().map_err(fault)?;
-        Ok(experiment)
+        parse(text, file, Self::check)
     }
 
     /// Keeps only these datasets, and only the first so many seeds of each grid. A grid that has
@@ -226,22 +213,5 @@ impl Experiment {
     pub(crate) fn text_routers_on(&self, grid: &Grid) -> impl Iterator<Item = &RouterEntry> {
         self.routers_on(grid)
             .filter(|router| !router.spec.reads_embeddings())
-    }
-}
-
-/// The line where `span` begins, with its text if the span does not go beyond it. What the whole
-/// file lacks has no place; its span is 0..0.
-fn place(text: &str, span: Range<usize>) -> String {
-    if span.end == 0 {
-        return String::new();
-    }
-    let before = text.get(..span.start).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    match text.get(span) {
-        Some(inside) if !inside.contains('\n') => {
-            let source = text.lines().nth(line - 1).unwrap_or_default();
-            format!("line {line}, `{}`: ", source.trim())
-        }
-        _ => format!("line {line}: "),
     }
 }

@@ -65,13 +65,14 @@ impl Grid {
 }
 
 /// Keeps the order of the whole list.
-fn keep<T: PartialEq>(list: &mut Vec<T>, part: Option<Vec<T>>) {
+pub(crate) fn keep<T: PartialEq>(list: &mut Vec<T>, part: Option<Vec<T>>) {
     if let Some(part) = part {
         list.retain(|entry| part.contains(entry));
     }
 }
 
-fn check_part(
+/// Checks a part that a quick run keeps against the whole list.
+pub(crate) fn check_part(
     name: &str,
     part: Option<&[impl Display]>,
     whole: &[impl Display],
@@ -87,7 +88,7 @@ fn check_part(
         .find(|entry| !whole.contains(entry))
     {
         Some(other) => Err(format!(
-            "{name}: `{other}` is none of the grid's, {}",
+            "{name}: `{other}` is not in the whole list, {}",
             whole.join(", ")
         )),
         None => Ok(()),

@@ -30,6 +30,7 @@ fn results(folder: &Path, rows: &[MetricRow], seeds: usize, commit: &str) {
         benchmark: json!({}),
         splits: BTreeMap::new(),
         embedders: BTreeMap::new(),
+        prices: None,
         machine: json!({}),
         seconds: 1.0,
     };

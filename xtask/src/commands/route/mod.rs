@@ -16,7 +16,7 @@ use oats_routers::RouterSpec;
 use crate::{
     Ending,
     llm::LlmOptions,
-    options::{Places, dataset, dataset_names},
+    options::{Places, PriceList, dataset, dataset_names},
     table::{
         Column::{Number, Text},
         Table,
@@ -68,6 +68,8 @@ pub(crate) struct Args {
     k: NonZeroUsize,
     #[command(flatten)]
     places: Places,
+    #[command(flatten)]
+    prices: PriceList,
     #[command(flatten)]
     llm: LlmOptions,
 }

@@ -23,7 +23,7 @@ impl Served {
     /// Lets the router learn from all of the data set's queries.
     pub(super) fn learn(args: &Args) -> Result<Self> {
         let resources = args.places.resources()?;
-        let resources = resources.with_llm(args.llm.chat(&args.places)?);
+        let resources = resources.with_llm(args.llm.chat(&args.places, &args.prices.read()?)?);
         let terminal = Terminal::default();
         let benchmark = resources
             .benchmark(&args.dataset)?

@@ -1,0 +1,99 @@
+//! An experiment of any kind, by the field `kind` of its TOML.
+
+use std::path::Path;
+
+use oats_datasets::Dataset;
+use serde::Deserialize;
+
+use crate::{
+    Error, Experiment,
+    costs::{ContextGrowth, CostComparison, Costs, CostsKind},
+    parse::{parse, read_text},
+};
+
+/// What a file of `experiments/` says.
+#[derive(Clone, Debug)]
+pub enum Study {
+    /// No `kind`: routers are ranked.
+    Ranking(Experiment),
+    /// `kind = "cost"` or `"context-growth"`: tokens are counted and priced.
+    Costs(Costs),
+}
+
+/// All that is read of a file before its kind is known.
+#[derive(Deserialize)]
+struct Opening {
+    kind: Option<CostsKind>,
+}
+
+impl Study {
+    /// Reads and checks a TOML file.
+    ///
+    /// # Errors
+    /// Those of [`Experiment::read`].
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        Self::parse(&read_text(path)?, &path.display().to_string())
+    }
+
+    /// Parses and checks TOML text; `file` is what messages call it.
+    ///
+    /// # Errors
+    /// [`Error::Experiment`].
+    pub fn parse(text: &str, file: &str) -> Result<Self, Error> {
+        let opening: Opening = parse(text, file, |_| Ok(()))?;
+        Ok(match opening.kind {
+            None => Self::Ranking(Experiment::parse(text, file)?),
+            Some(CostsKind::Cost) => {
+                let study = parse(text, file, CostComparison::check)?;
+                Self::Costs(Costs::Comparison(Box::new(study)))
+            }
+            Some(CostsKind::ContextGrowth) => {
+                let study = parse(text, file, ContextGrowth::check)?;
+                Self::Costs(Costs::Growth(study))
+            }
+        })
+    }
+
+    /// The name of its folder under `results/`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Ranking(experiment) => &experiment.name,
+            Self::Costs(costs) => costs.name(),
+        }
+    }
+
+    /// The question it answers, in words.
+    pub fn question(&self) -> &str {
+        match self {
+            Self::Ranking(experiment) => &experiment.question,
+            Self::Costs(costs) => costs.question(),
+        }
+    }
+
+    /// What it is run on; none if there is nothing left to run.
+    pub fn datasets(&self) -> Vec<&Dataset> {
+        match self {
+            Self::Ranking(experiment) => {
+                let grids = experiment.grids.iter();
+                grids.flat_map(|grid| &grid.datasets).collect()
+            }
+            Self::Costs(costs) => costs.datasets().iter().collect(),
+        }
+    }
+
+    /// Keeps only these datasets and, of what has seeds, the first so many.
+    pub fn restrict(&mut self, datasets: Option<&[Dataset]>, seeds: Option<usize>) {
+        match self {
+            Self::Ranking(experiment) => experiment.restrict(datasets, seeds),
+            Self::Costs(costs) => costs.restrict(datasets),
+        }
+    }
+
+    /// Keeps what a quick run is to do.
+    pub fn quicken(&mut self) {
+        match self {
+            Self::Ranking(experiment) => experiment.quicken(),
+            Self::Costs(costs) => costs.quicken(),
+        }
+    }
+}

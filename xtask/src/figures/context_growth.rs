@@ -1,0 +1,156 @@
+//! Tokens and dollars of a chain of calls by its depth: a line for each strategy, two panels for each
+//! dataset.
+
+use anyhow::Result;
+use oats_harness::rows::CostRow;
+use plotters::prelude::*;
+
+use super::{
+    DATASETS, ordered,
+    style::{self, Canvas},
+};
+
+const PANEL: (u32, u32) = (600, 380);
+const TOP: u32 = 96;
+/// Room on the right of a panel for its lines' names.
+const LABELS: u32 = 176;
+/// Least distance between two of these names.
+const LABEL_HEIGHT: i32 = 15;
+
+/// A label, and what the figure calls it; those that lie on each other are drawn in this order.
+const STRATEGIES: [(&str, &str); 6] = [
+    ("planner", "LLM plans"),
+    ("native-cached", "LLM plans, cached"),
+    ("planner-pruned", "LLM plans, pruned"),
+    ("routed-arguments", "routed, LLM fills in"),
+    ("routed-history", "routed, all results"),
+    ("routed", "routed, last result"),
+];
+
+pub(super) fn draw(rows: &[CostRow], title: &str) -> Result<Option<String>> {
+    let rows: Vec<&CostRow> = rows.iter().filter(|row| depth(row).is_some()).collect();
+    // The cheaper models' lines have the same shape further down.
+    let prices = ordered(rows.iter().map(|row| row.price.as_str()), &[]);
+    let Some(price) = prices.into_iter().find(|price| *price != "none") else {
+        return Ok(None);
+    };
+    let datasets = ordered(rows.iter().map(|row| row.dataset.as_str()), &DATASETS);
+    let size = (2 * PANEL.0, TOP + PANEL.1 * datasets.len() as u32);
+    let svg = style::svg(size, |canvas| {
+        let lines = [
+            "Each step of the vertical axis is ten times as much: what grows exponentially would be a \
+             rising straight line, and none is."
+                .to_owned(),
+            "Candidates as functions where an LLM plans. Means over all queries.".to_owned(),
+        ];
+        style::heading(canvas, title, &lines)?;
+        for (down, dataset) in (0..).zip(&datasets) {
+            let own = || rows.iter().copied().filter(|row| row.dataset == *dataset);
+            let tokens: Vec<(&CostRow, f64)> = own()
+                .filter(|row| row.quantity == "input-tokens")
+                .map(|input| {
+                    let mut output = own().filter(|row| {
+                        row.quantity == "output-tokens"
+                            && row.scenario == input.scenario
+                            && row.depth == input.depth
+                    });
+                    let output = output.next().map_or(0.0, |row| row.value.get());
+                    (input, input.value.get() + output)
+                })
+                .collect();
+            let dollars: Vec<(&CostRow, f64)> = own()
+                .filter(|row| row.price == price)
+                .map(|row| (row, row.value.get()))
+                .collect();
+            let panels = [
+                (
+                    format!("{dataset}: tokens read and written"),
+                    tokens,
+                    style::amount as fn(f64) -> String,
+                ),
+                (
+                    format!("{dataset}: dollars per million requests, {price}"),
+                    dollars,
+                    style::dollars,
+                ),
+            ];
+            for (across, (title, values, show)) in (0..).zip(panels) {
+                let place = (PANEL.0 * across, TOP + PANEL.1 * down);
+                draw_panel(&canvas.clone().shrink(place, PANEL), &title, &values, show)?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Some(svg))
+}
+
+fn depth(row: &CostRow) -> Option<u64> {
+    row.depth.parse().ok()
+}
+
+/// `show` makes an axis label of a decade.
+fn draw_panel(
+    area: &Canvas<'_>,
+    title: &str,
+    values: &[(&CostRow, f64)],
+    show: fn(f64) -> String,
+) -> Result<()> {
+    let decades: Vec<f64> = values.iter().map(|(_, value)| value.log10()).collect();
+    let floor = decades
+        .iter()
+        .copied()
+        .fold(f64::INFINITY, f64::min)
+        .floor();
+    let ceiling = decades
+        .iter()
+        .copied()
+        .fold(f64::NEG_INFINITY, f64::max)
+        .ceil();
+    let deepest = values.iter().filter_map(|(row, _)| depth(row)).max();
+    let deepest = deepest.unwrap_or(1) as f64;
+    let mut chart = ChartBuilder::on(area)
+        .margin(12)
+        .caption(title, style::text(15, style::INK))
+        .margin_right(LABELS)
+        .x_label_area_size(44)
+        .y_label_area_size(58)
+        .build_cartesian_2d(0.0..deepest, floor..ceiling)?;
+    style::axes(&mut chart.configure_mesh())
+        .disable_x_mesh()
+        .x_labels(5)
+        .x_label_formatter(&|x| format!("{x:.0}"))
+        .y_labels((ceiling - floor) as usize + 1)
+        .y_label_formatter(&|decade| show(*decade))
+        .x_desc("depth: tool calls in the chain")
+        .draw()?;
+    let mut ends = Vec::new();
+    for (index, (strategy, name)) in STRATEGIES.iter().enumerate() {
+        let mut points: Vec<(f64, f64)> = values
+            .iter()
+            .filter(|(row, _)| row.scenario == *strategy)
+            .filter_map(|(row, value)| Some((depth(row)? as f64, value.log10())))
+            .collect();
+        points.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        let Some(&end) = points.last() else {
+            continue;
+        };
+        ends.push((chart.backend_coord(&end).1, *name));
+        let stroke = style::series(index).stroke_width(2);
+        if *strategy == "native-cached" {
+            chart.draw_series(DashedLineSeries::new(points, 6, 4, stroke))?;
+        } else {
+            chart.draw_series(LineSeries::new(points, stroke))?;
+        }
+    }
+    let (left, top) = area.get_base_pixel();
+    let x = chart.backend_coord(&(deepest, floor)).0 - left + 10;
+    for (y, name) in style::apart(ends, LABEL_HEIGHT) {
+        let index = STRATEGIES.iter().position(|(_, known)| *known == name);
+        area.draw(&Text::new(
+            name,
+            (x, y - top - 7),
+            style::text(12, style::series(index.unwrap_or(0))),
+        ))?;
+    }
+    Ok(())
+}

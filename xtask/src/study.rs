@@ -1,0 +1,138 @@
+//! What the commands do with an experiment, whatever its kind.
+
+use std::path::Path;
+
+use anyhow::Result;
+use oats_harness::{
+    Conditions, Costs, CostsSummary, Experiment, Manifest, RunSummary, Skip, Study, Verdict, bless,
+    bless_costs,
+    rows::{CostRow, MetricRow, Row, TestRow, read_rows},
+};
+
+use crate::table;
+
+/// An experiment that was run.
+pub(crate) enum Ran<'a> {
+    Ranking(&'a Experiment, RunSummary),
+    Costs(&'a Costs, CostsSummary),
+}
+
+impl Ran<'_> {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Ranking(experiment, _) => &experiment.name,
+            Self::Costs(costs, _) => costs.name(),
+        }
+    }
+
+    /// The folder with its result files.
+    pub(crate) fn folder(&self) -> &Path {
+        match self {
+            Self::Ranking(_, summary) => &summary.folder,
+            Self::Costs(_, summary) => &summary.folder,
+        }
+    }
+
+    /// What was left out.
+    pub(crate) fn skipped(&self) -> &[Skip] {
+        match self {
+            Self::Ranking(_, summary) => &summary.skipped,
+            Self::Costs(_, summary) => &summary.skipped,
+        }
+    }
+
+    /// Whether nothing could be run.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Ranking(_, summary) => summary.metrics.is_empty(),
+            Self::Costs(_, summary) => summary.rows.is_empty(),
+        }
+    }
+
+    /// Its tables for the terminal.
+    pub(crate) fn tables(&self) -> String {
+        match self {
+            Self::Ranking(experiment, summary) => table::summary(experiment, &summary.metrics),
+            Self::Costs(costs, summary) => table::costs(costs, &summary.rows, &summary.manifest),
+        }
+    }
+
+    /// Its result files held against those of the folder `committed`, by what they are called.
+    pub(crate) fn verdicts(&self, committed: &Path) -> Result<Vec<(String, Verdict)>> {
+        let manifest = Manifest::read(&committed.join("manifest.json"))?;
+        let made = match self {
+            Self::Ranking(_, summary) => &summary.manifest,
+            Self::Costs(_, summary) => &summary.manifest,
+        };
+        let mut other_data = Vec::new();
+        let mut other_rounding = Vec::new();
+        if let Some(manifest) = &manifest {
+            other_data.extend(manifest.other_data(made));
+            other_data.extend(manifest.other_prices(made));
+            if let Self::Ranking(experiment, _) = self {
+                other_rounding.extend(manifest.other_rounding(made, experiment));
+            }
+        }
+        let conditions = Conditions {
+            skipped: self.skipped(),
+            other_data: &other_data,
+            other_rounding: &other_rounding,
+        };
+        Ok(match self {
+            Self::Ranking(_, summary) => vec![
+                self.verdict("metrics", committed, &summary.metrics, conditions)?,
+                self.verdict("tests", committed, &summary.tests, conditions)?,
+            ],
+            Self::Costs(_, summary) => {
+                vec![self.verdict("costs", committed, &summary.rows, conditions)?]
+            }
+        })
+    }
+
+    fn verdict<R: Row>(
+        &self,
+        file: &str,
+        committed: &Path,
+        measured: &[R],
+        conditions: Conditions<'_>,
+    ) -> Result<(String, Verdict)> {
+        let committed: Vec<R> = read_rows(&committed.join(format!("{file}.csv")))?;
+        let verdict = Verdict::new(&committed, measured, conditions);
+        Ok((format!("{}, {file}", self.name()), verdict))
+    }
+
+    /// Removes what was kept for the case that the run is interrupted.
+    pub(crate) fn forget_cells(&self) -> Result<()> {
+        match self {
+            Self::Ranking(_, summary) => Ok(summary.forget_cells()?),
+            Self::Costs(..) => Ok(()),
+        }
+    }
+}
+
+/// Whether the study's committed results can be read.
+///
+/// # Errors
+/// They cannot.
+pub(crate) fn check_committed(study: &Study, folder: &Path) -> Result<()> {
+    match study {
+        Study::Ranking(_) => {
+            read_rows::<MetricRow>(&folder.join("metrics.csv"))?;
+            read_rows::<TestRow>(&folder.join("tests.csv"))?;
+        }
+        Study::Costs(_) => {
+            read_rows::<CostRow>(&folder.join("costs.csv"))?;
+        }
+    }
+    Manifest::read(&folder.join("manifest.json"))?;
+    Ok(())
+}
+
+/// Merges what was run into the committed results.
+pub(crate) fn take_over(study: &Study, from: &Path, into: &Path) -> Result<()> {
+    match study {
+        Study::Ranking(experiment) => bless(experiment, from, into)?,
+        Study::Costs(costs) => bless_costs(costs, from, into)?,
+    }
+    Ok(())
+}
