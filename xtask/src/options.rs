@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use oats_datasets::{Dataset, Sources};
 use oats_embedders::{Backend, ModelSources};
-use oats_harness::{Resources, RunOptions, Study, run_costs};
+use oats_harness::{Resources, RunOptions, Study, run_costs, run_frontier};
 use oats_llm::Prices;
 
 use crate::{progress::Terminal, study::Ran, workspace};
@@ -197,6 +197,10 @@ impl Extent {
             Study::Costs(costs) => {
                 let summary = run_costs(costs, prices, resources, &options, &terminal)?;
                 Ran::Costs(costs, summary)
+            }
+            Study::Frontier(study) => {
+                let summary = run_frontier(study, prices, resources, &options, &terminal)?;
+                Ran::Frontier(study, summary)
             }
         })
     }

@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use oats_harness::{Manifest, Study, costs_report, report, rows::read_rows, write_whole};
+use oats_harness::{
+    Frontier, FrontierPoints, Manifest, Study, costs_report, frontier_report, report,
+    rows::read_rows, write_whole,
+};
 
-use crate::figures;
+use crate::{figures, workspace};
 
 /// Draws the figures of the results in `folder` and writes its README.md. Gives the files.
 pub(crate) fn write(study: &Study, folder: &Path) -> Result<Vec<PathBuf>> {
@@ -39,7 +42,34 @@ fn readme_text(study: &Study, folder: &Path) -> Result<String> {
             })?;
             costs_report(costs, &rows, &manifest, figure)
         }
+        Study::Frontier(study) => frontier_report(study, &points(study, folder)?, figure),
     })
+}
+
+/// The study's own rows in `folder`, joined with those of the experiments that it names: where they
+/// were run beside it, or else the committed ones.
+pub(crate) fn points(study: &Frontier, folder: &Path) -> Result<FrontierPoints> {
+    let other = |name: &str, file: &str| -> Result<PathBuf> {
+        let beside = folder.with_file_name(name).join(file);
+        Ok(match beside.exists() {
+            true => beside,
+            false => workspace::root()?.join("results").join(name).join(file),
+        })
+    };
+    let manifest = Manifest::read(&folder.join("manifest.json"))?;
+    let manifest = manifest.with_context(|| {
+        format!(
+            "{} has no manifest.json; run the experiment again",
+            folder.display()
+        )
+    })?;
+    Ok(FrontierPoints::new(
+        study,
+        &read_rows(&folder.join("latency.csv"))?,
+        &manifest,
+        &read_rows(&other(&study.quality, "metrics.csv")?)?,
+        &read_rows(&other(&study.costs, "costs.csv")?)?,
+    ))
 }
 
 #[cfg(test)]
@@ -62,6 +92,7 @@ mod tests {
             let file = match study {
                 Study::Ranking(_) => "metrics.csv",
                 Study::Costs(_) => "costs.csv",
+                Study::Frontier(_) => "latency.csv",
             };
             let rows = std::fs::read_to_string(folder.join(file))?;
             ensure!(rows.lines().count() > 1, "{} has no results", study.name());

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use oats_harness::{
-    Conditions, Costs, CostsSummary, Experiment, Manifest, RunSummary, Skip, Study, Verdict, bless,
-    bless_costs,
-    rows::{CostRow, MetricRow, Row, TestRow, read_rows},
+    Conditions, Costs, CostsSummary, Experiment, Frontier, FrontierSummary, Manifest, RunSummary,
+    Skip, Study, Verdict, bless, bless_costs, bless_frontier,
+    rows::{CostRow, LatencyRow, MetricRow, Row, TestRow, read_rows},
 };
 
 use crate::table;
@@ -15,6 +15,7 @@ use crate::table;
 pub(crate) enum Ran<'a> {
     Ranking(&'a Experiment, RunSummary),
     Costs(&'a Costs, CostsSummary),
+    Frontier(&'a Frontier, FrontierSummary),
 }
 
 impl Ran<'_> {
@@ -22,6 +23,7 @@ impl Ran<'_> {
         match self {
             Self::Ranking(experiment, _) => &experiment.name,
             Self::Costs(costs, _) => costs.name(),
+            Self::Frontier(study, _) => &study.name,
         }
     }
 
@@ -30,6 +32,7 @@ impl Ran<'_> {
         match self {
             Self::Ranking(_, summary) => &summary.folder,
             Self::Costs(_, summary) => &summary.folder,
+            Self::Frontier(_, summary) => &summary.folder,
         }
     }
 
@@ -38,6 +41,7 @@ impl Ran<'_> {
         match self {
             Self::Ranking(_, summary) => &summary.skipped,
             Self::Costs(_, summary) => &summary.skipped,
+            Self::Frontier(_, summary) => &summary.skipped,
         }
     }
 
@@ -46,6 +50,7 @@ impl Ran<'_> {
         match self {
             Self::Ranking(_, summary) => summary.metrics.is_empty(),
             Self::Costs(_, summary) => summary.rows.is_empty(),
+            Self::Frontier(_, summary) => summary.rows.is_empty(),
         }
     }
 
@@ -54,6 +59,7 @@ impl Ran<'_> {
         match self {
             Self::Ranking(experiment, summary) => table::summary(experiment, &summary.metrics),
             Self::Costs(costs, summary) => table::costs(costs, &summary.rows, &summary.manifest),
+            Self::Frontier(study, summary) => table::frontier(study, &summary.rows),
         }
     }
 
@@ -63,6 +69,7 @@ impl Ran<'_> {
         let made = match self {
             Self::Ranking(_, summary) => &summary.manifest,
             Self::Costs(_, summary) => &summary.manifest,
+            Self::Frontier(_, summary) => &summary.manifest,
         };
         let mut other_data = Vec::new();
         let mut other_rounding = Vec::new();
@@ -86,6 +93,8 @@ impl Ran<'_> {
             Self::Costs(_, summary) => {
                 vec![self.verdict("costs", committed, &summary.rows, conditions)?]
             }
+            // Timings never agree.
+            Self::Frontier(..) => Vec::new(),
         })
     }
 
@@ -105,7 +114,7 @@ impl Ran<'_> {
     pub(crate) fn forget_cells(&self) -> Result<()> {
         match self {
             Self::Ranking(_, summary) => Ok(summary.forget_cells()?),
-            Self::Costs(..) => Ok(()),
+            Self::Costs(..) | Self::Frontier(..) => Ok(()),
         }
     }
 }
@@ -123,6 +132,9 @@ pub(crate) fn check_committed(study: &Study, folder: &Path) -> Result<()> {
         Study::Costs(_) => {
             read_rows::<CostRow>(&folder.join("costs.csv"))?;
         }
+        Study::Frontier(_) => {
+            read_rows::<LatencyRow>(&folder.join("latency.csv"))?;
+        }
     }
     Manifest::read(&folder.join("manifest.json"))?;
     Ok(())
@@ -133,6 +145,7 @@ pub(crate) fn take_over(study: &Study, from: &Path, into: &Path) -> Result<()> {
     match study {
         Study::Ranking(experiment) => bless(experiment, from, into)?,
         Study::Costs(costs) => bless_costs(costs, from, into)?,
+        Study::Frontier(study) => bless_frontier(study, from, into)?,
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt};
 
 use oats_harness::{
-    Costs, Experiment, Manifest,
-    rows::{CostRow, MetricRow, NONE, Row, means_over_most_seeds},
+    Costs, Experiment, Frontier, Manifest,
+    rows::{CostRow, LatencyRow, MetricRow, NONE, Row, means_over_most_seeds},
 };
 use oats_routers::RouterSpec;
 
@@ -275,6 +275,45 @@ pub(crate) fn costs(costs: &Costs, rows: &[CostRow], manifest: &Manifest) -> Str
         format!(
             "{dataset}: dollars per million requests, {}\n{table}\n",
             model.name
+        )
+    });
+    tables.collect()
+}
+
+/// One table a dataset: how long its routers take.
+pub(crate) fn frontier(study: &Frontier, rows: &[LatencyRow]) -> String {
+    let datasets: BTreeSet<&str> = rows.iter().map(|row| row.dataset.as_str()).collect();
+    let tables = datasets.into_iter().map(|dataset| {
+        let own: Vec<&LatencyRow> = rows.iter().filter(|row| row.dataset == dataset).collect();
+        let columns: BTreeSet<(&str, &str)> = own
+            .iter()
+            .filter(|row| ["p50-ms", "p95-ms"].contains(&row.quantity.as_str()))
+            .map(|row| (row.pool.as_str(), row.quantity.as_str()))
+            .collect();
+        let mut kinds = vec![Column::Text];
+        kinds.extend(columns.iter().map(|_| Column::Number));
+        let mut table = Table::with_columns(kinds);
+        table.heading(
+            [""].into_iter()
+                .chain(columns.iter().map(|(pool, _)| *pool)),
+        );
+        table.heading(
+            ["router"]
+                .into_iter()
+                .chain(columns.iter().map(|(_, quantity)| *quantity)),
+        );
+        for router in &study.routers {
+            let cells = columns.iter().map(|&(pool, quantity)| {
+                let row = own.iter().find(|row| {
+                    row.router == router.label && row.pool == pool && row.quantity == quantity
+                });
+                row.map_or("–".to_owned(), |row| format!("{:.3}", row.value.get()))
+            });
+            let cells: Vec<String> = cells.collect();
+            table.row([router.label.clone()].into_iter().chain(cells));
+        }
+        format!(
+            "{dataset}: text in to ranked tools out, one request at a time on one thread\n{table}\n"
         )
     });
     tables.collect()

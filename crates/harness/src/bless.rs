@@ -3,8 +3,8 @@
 use std::{collections::HashSet, path::Path};
 
 use crate::{
-    Costs, Error, Experiment, Manifest,
-    rows::{CostRow, MetricRow, NONE, Row, TestRow, merge_rows, read_rows, write_rows},
+    Costs, Error, Experiment, Frontier, Manifest,
+    rows::{CostRow, LatencyRow, MetricRow, NONE, Row, TestRow, merge_rows, read_rows, write_rows},
 };
 
 /// Merges an experiment's folder `from` a run into its folder under the committed results: rows with
@@ -38,6 +38,17 @@ pub fn bless_costs(costs: &Costs, from: &Path, into: &Path) -> Result<(), Error>
     let rows = Merging::<CostRow>::read("costs.csv", from, into, |row| {
         costs.makes(row) && is_priced(row)
     })?;
+    let manifest = merged_manifest(from, into, &rows)?;
+    rows.write(into)?;
+    write_manifest(manifest, into)
+}
+
+/// The same for an experiment that times routers.
+///
+/// # Errors
+/// Those of [`bless`].
+pub fn bless_frontier(study: &Frontier, from: &Path, into: &Path) -> Result<(), Error> {
+    let rows = Merging::<LatencyRow>::read("latency.csv", from, into, |row| study.makes(row))?;
     let manifest = merged_manifest(from, into, &rows)?;
     rows.write(into)?;
     write_manifest(manifest, into)

@@ -30,6 +30,9 @@
 //! | --- | --- |
 //! | [`Experiment`], [`Grid`], [`Pool`], [`Quick`], [`RouterEntry`] | `experiment/`: the TOML format |
 //! | [`Outcomes`], [`Drawn`] | `outcomes.rs`: what routers learn from: labels or a log |
+//! | [`Study`] | `study.rs`: an experiment of any kind |
+//! | [`Costs`], [`run_costs`] | `costs/`: experiments that count tokens and price them |
+//! | [`Frontier`], [`run_frontier`] | `frontier/`: routers timed, their rows joined with quality and costs |
 //! | [`Resources`] | `resources.rs`: benchmarks and embedders, each loaded once; vectors |
 //! | [`run`], [`RunOptions`], [`RunSummary`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
 //! | [`RunSummary::forget_cells`] | `journal.rs`: finished cells on disk |
@@ -46,6 +49,7 @@ mod costs;
 mod error;
 mod evaluation;
 mod experiment;
+mod frontier;
 mod journal;
 mod keepsakes;
 mod manifest;
@@ -62,20 +66,24 @@ mod verdict;
 mod workers;
 mod write;
 
-pub use bless::{bless, bless_costs};
+pub use bless::{bless, bless_costs, bless_frontier};
 pub use costs::{
-    Cache, ContextGrowth, CostComparison, Costs, CostsKind, CostsSummary, Labels, Shown, Workflow,
+    Cache, ContextGrowth, CostComparison, Costs, CostsSummary, Labels, Shown, Workflow,
     costs_report, run_costs,
 };
 pub use error::Error;
 pub use experiment::{Experiment, Grid, Pool, Quick, RouterEntry};
+pub use frontier::{
+    CitedLatency, CitedQuality, Frontier, FrontierPoints, FrontierSummary, LlmRange, Point,
+    frontier_report, run_frontier,
+};
 pub use manifest::{DatasetEntry, Manifest};
 pub use observer::Observer;
 pub use outcomes::{Drawn, Outcomes};
-pub use report::{Section, report};
+pub use report::{CitedNumber, Section, report};
 pub use resources::{Available, EmbedderKind, Embeddings, Resources};
 pub use runner::{RunOptions, RunSummary, run};
 pub use skip::Skip;
-pub use study::Study;
+pub use study::{Study, StudyKind};
 pub use verdict::{Conditions, Difference, TOLERANCE, Verdict};
 pub use write::write_whole;

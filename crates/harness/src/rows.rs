@@ -139,6 +139,28 @@ pub struct CostRow {
     pub n: usize,
 }
 
+/// A row of `latency.csv`: how long a router takes to rank. Two runs never agree on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatencyRow {
+    /// The experiment that measured it.
+    pub experiment: String,
+    /// The benchmark.
+    pub dataset: String,
+    /// `candidates` or `catalogue`.
+    pub pool: String,
+    /// The embedder, or `none` for routers that read no embeddings.
+    pub embedder: String,
+    /// The router's label.
+    pub router: String,
+    /// `mean-ms`, `p50-ms`, `p95-ms`, `p99-ms` or `max-ms`.
+    pub quantity: String,
+    /// Milliseconds.
+    pub value: Number,
+    /// Requests.
+    pub n: usize,
+}
+
 impl Row for MetricRow {
     const COLUMNS: &'static [&'static str] = &[
         "experiment",
@@ -267,6 +289,35 @@ impl Row for CostRow {
             "value" => TOLERANCE * self.value.get().abs().max(1.0),
             _ => TOLERANCE,
         }
+    }
+}
+
+impl Row for LatencyRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "experiment",
+        "dataset",
+        "pool",
+        "embedder",
+        "router",
+        "quantity",
+        "value",
+        "n",
+    ];
+
+    fn key(&self) -> Vec<&str> {
+        vec![
+            &self.experiment,
+            &self.dataset,
+            &self.pool,
+            &self.embedder,
+            &self.router,
+            &self.quantity,
+        ]
+    }
+
+    /// None: timings are not compared.
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
     }
 }
 

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use oats_datasets::Dataset;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Experiment,
-    costs::{ContextGrowth, CostComparison, Costs, CostsKind},
+    Error, Experiment, Frontier,
+    costs::{ContextGrowth, CostComparison, Costs},
     parse::{parse, read_text},
 };
 
@@ -18,12 +18,26 @@ pub enum Study {
     Ranking(Experiment),
     /// `kind = "cost"` or `"context-growth"`: tokens are counted and priced.
     Costs(Costs),
+    /// `kind = "frontier"`: routers are timed, and held against others' rows.
+    Frontier(Box<Frontier>),
+}
+
+/// The field `kind` of a TOML.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StudyKind {
+    /// [`CostComparison`].
+    Cost,
+    /// [`ContextGrowth`].
+    ContextGrowth,
+    /// [`Frontier`].
+    Frontier,
 }
 
 /// All that is read of a file before its kind is known.
 #[derive(Deserialize)]
 struct Opening {
-    kind: Option<CostsKind>,
+    kind: Option<StudyKind>,
 }
 
 impl Study {
@@ -43,13 +57,16 @@ impl Study {
         let opening: Opening = parse(text, file, |_| Ok(()))?;
         Ok(match opening.kind {
             None => Self::Ranking(Experiment::parse(text, file)?),
-            Some(CostsKind::Cost) => {
+            Some(StudyKind::Cost) => {
                 let study = parse(text, file, CostComparison::check)?;
                 Self::Costs(Costs::Comparison(Box::new(study)))
             }
-            Some(CostsKind::ContextGrowth) => {
+            Some(StudyKind::ContextGrowth) => {
                 let study = parse(text, file, ContextGrowth::check)?;
                 Self::Costs(Costs::Growth(study))
+            }
+            Some(StudyKind::Frontier) => {
+                Self::Frontier(Box::new(parse(text, file, Frontier::check)?))
             }
         })
     }
@@ -59,6 +76,7 @@ impl Study {
         match self {
             Self::Ranking(experiment) => &experiment.name,
             Self::Costs(costs) => costs.name(),
+            Self::Frontier(study) => &study.name,
         }
     }
 
@@ -67,6 +85,7 @@ impl Study {
         match self {
             Self::Ranking(experiment) => &experiment.question,
             Self::Costs(costs) => costs.question(),
+            Self::Frontier(study) => &study.question,
         }
     }
 
@@ -78,6 +97,7 @@ impl Study {
                 grids.flat_map(|grid| &grid.datasets).collect()
             }
             Self::Costs(costs) => costs.datasets().iter().collect(),
+            Self::Frontier(study) => study.datasets.iter().collect(),
         }
     }
 
@@ -86,6 +106,7 @@ impl Study {
         match self {
             Self::Ranking(experiment) => experiment.restrict(datasets, seeds),
             Self::Costs(costs) => costs.restrict(datasets),
+            Self::Frontier(study) => study.restrict(datasets),
         }
     }
 
@@ -94,6 +115,7 @@ impl Study {
         match self {
             Self::Ranking(experiment) => experiment.quicken(),
             Self::Costs(costs) => costs.quicken(),
+            Self::Frontier(study) => study.quicken(),
         }
     }
 }

@@ -66,7 +66,8 @@ fn take<'a, T>(next: &AtomicUsize, items: &'a [T]) -> Option<(usize, &'a T)> {
 /// As deep a stack as a program's main thread has: gradients are computed by recursion.
 const STACK: usize = 8 << 20;
 
-fn pool(threads: usize) -> Result<ThreadPool, Error> {
+/// A pool of so many threads.
+pub(crate) fn pool(threads: usize) -> Result<ThreadPool, Error> {
     ThreadPoolBuilder::new()
         .num_threads(threads)
         .stack_size(STACK)

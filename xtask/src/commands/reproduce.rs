@@ -56,8 +56,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Ending> {
     let root = workspace::root()?;
     let results = root.join("results");
-    let studies = read_all(&root.join("experiments"))?;
-    let whole = choose(studies, args.experiments.as_deref())?;
+    let all = read_all(&root.join("experiments"))?;
+    let whole = choose(all.clone(), args.experiments.as_deref())?;
     let studies = args.extent.restrict(whole.clone())?;
     // Before hours are spent on what they are to be compared with.
     for study in &studies {
@@ -103,9 +103,15 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         // The whole experiments: rows that were not run again are part of the answers too.
         for study in &whole {
             if ran.iter().any(|made| made.name() == study.name()) {
-                let committed = results.join(study.name());
-                take_over(study, &out.join(study.name()), &committed)?;
-                report::write(study, &committed)?;
+                take_over(study, &out.join(study.name()), &results.join(study.name()))?;
+            }
+        }
+        // After all rows: a frontier tells of those of others too.
+        for study in &all {
+            let folder = results.join(study.name());
+            let is_joined = matches!(study, Study::Frontier(_)) && folder.exists();
+            if is_joined || ran.iter().any(|made| made.name() == study.name()) {
+                report::write(study, &folder)?;
             }
         }
         readme::splice(&readme, &results)?;
@@ -154,6 +160,8 @@ fn read_all(folder: &Path) -> Result<Vec<Study>> {
         "there is no experiment (a .toml file) in {}",
         folder.display()
     );
+    // They read others' rows.
+    experiments.sort_by_key(|study| matches!(study, Study::Frontier(_)));
     Ok(experiments)
 }
 

@@ -6,16 +6,19 @@ mod by_router;
 mod context_growth;
 mod convergence;
 mod cost;
+mod frontier;
 mod style;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use oats_harness::{
-    Experiment, Study,
+    Experiment, FrontierPoints, Study,
     rows::{CostRow, MetricRow, Row, means_over_most_seeds, read_rows},
     write_whole,
 };
+
+use crate::report::points;
 
 /// A figure of an experiment's.
 struct Figure {
@@ -32,9 +35,10 @@ struct Figure {
 enum Draw {
     Ranking(fn(&Shown<'_>, &str) -> Result<Option<String>>),
     Costs(fn(&[CostRow], &str) -> Result<Option<String>>),
+    Frontier(fn(&FrontierPoints, &str) -> Result<Option<String>>),
 }
 
-const FIGURES: [Figure; 7] = [
+const FIGURES: [Figure; 8] = [
     Figure {
         experiment: "main",
         name: "ndcg-by-router",
@@ -77,6 +81,12 @@ const FIGURES: [Figure; 7] = [
         title: "A chain of tool calls by its depth",
         draw: Draw::Costs(context_growth::draw),
     },
+    Figure {
+        experiment: "frontier",
+        name: "frontier",
+        title: "Quality against latency and cost",
+        draw: Draw::Frontier(frontier::draw),
+    },
 ];
 
 /// The experiment's figure, if it has one.
@@ -105,6 +115,9 @@ pub(crate) fn draw(study: &Study, folder: &Path) -> Result<Vec<PathBuf>> {
         (Study::Costs(_), Draw::Costs(draw)) => {
             let rows: Vec<CostRow> = read_rows(&folder.join("costs.csv"))?;
             draw(&rows, figure.title)?
+        }
+        (Study::Frontier(study), Draw::Frontier(draw)) => {
+            draw(&points(study, folder)?, figure.title)?
         }
         // Somebody's own experiment has the name of another kind's.
         _ => None,

@@ -59,6 +59,7 @@ use crate::{
         quick::{check_part, keep},
     },
     rows::{CostRow, NONE},
+    study::StudyKind,
 };
 
 /// An experiment that counts tokens and prices them.
@@ -70,22 +71,12 @@ pub enum Costs {
     Growth(ContextGrowth),
 }
 
-/// The field `kind` of the TOML.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CostsKind {
-    /// [`CostComparison`].
-    Cost,
-    /// [`ContextGrowth`].
-    ContextGrowth,
-}
-
 /// Selection by an LLM against a router.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CostComparison {
     /// `cost`.
-    pub kind: CostsKind,
+    pub kind: StudyKind,
     /// The name of its folder under `results/`.
     pub name: String,
     /// The question it answers, in words.
@@ -152,7 +143,7 @@ pub struct Cache {
 #[serde(deny_unknown_fields)]
 pub struct ContextGrowth {
     /// `context-growth`.
-    pub kind: CostsKind,
+    pub kind: StudyKind,
     /// The name of its folder under `results/`.
     pub name: String,
     /// The question it answers, in words.

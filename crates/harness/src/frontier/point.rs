@@ -1,0 +1,163 @@
+//! Rows of three experiments, joined.
+
+use super::{Frontier, POOLS};
+use crate::{
+    Manifest,
+    rows::{CostRow, LatencyRow, MetricRow, means_over_most_seeds},
+};
+
+/// What is known of every router that was timed, and of an LLM in its place.
+#[derive(Debug)]
+pub struct FrontierPoints {
+    /// By dataset, pool and router, in the experiment's order.
+    pub routers: Vec<Point>,
+    /// By dataset and pool.
+    pub llms: Vec<LlmRange>,
+}
+
+/// A router on a pool of a dataset.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// The dataset.
+    pub dataset: String,
+    /// `candidates` or `catalogue`.
+    pub pool: String,
+    /// The router's label.
+    pub router: String,
+    /// Mean, and the ends of its interval; `None` where the quality rows have none.
+    pub quality: Option<[f64; 3]>,
+    /// Median, text in to ranked tools out.
+    pub p50_ms: f64,
+    /// The 95th percentile.
+    pub p95_ms: f64,
+    /// Per million requests: the mean time, at the price of one core; `None` without a price list.
+    pub dollars: Option<f64>,
+}
+
+/// What an LLM that selects tools takes and costs.
+#[derive(Clone, Debug)]
+pub struct LlmRange {
+    /// The dataset.
+    pub dataset: String,
+    /// `candidates` or `catalogue`.
+    pub pool: String,
+    /// Cited, of candidates only.
+    pub quality: Option<[f64; 2]>,
+    /// Cited.
+    pub milliseconds: [f64; 2],
+    /// Per million requests: counted tokens at all prices of the list, by both prompts.
+    pub dollars: Option<[f64; 2]>,
+}
+
+/// The quantity of cost rows that is read.
+const DOLLARS: &str = "dollars-per-million-requests";
+/// Scenarios of cost rows in which an LLM selects.
+const SELECTS: &str = "select-";
+
+impl FrontierPoints {
+    /// Joins the study's own rows with those of the experiments that it names.
+    pub fn new(
+        study: &Frontier,
+        latency: &[LatencyRow],
+        manifest: &Manifest,
+        quality: &[MetricRow],
+        costs: &[CostRow],
+    ) -> Self {
+        let metric = study.metric.to_string();
+        let split = study.split.to_string();
+        let quality = quality.iter().filter(|row| {
+            row.metric == metric
+                && row.split == split
+                && row.subset == "all"
+                && row.outcomes == "all"
+        });
+        let quality = means_over_most_seeds(quality);
+        let (mut routers, mut llms) = (Vec::new(), Vec::new());
+        for dataset in study.datasets.iter().map(ToString::to_string) {
+            let core_hour = manifest
+                .prices(&dataset)
+                .and_then(|prices| prices.machine().ok())
+                .map(|machine| machine.core_hour);
+            for pool in POOLS.map(|pool| pool.to_string()) {
+                let timed: Vec<&LatencyRow> = latency
+                    .iter()
+                    .filter(|row| row.dataset == dataset && row.pool == pool)
+                    .collect();
+                if timed.is_empty() {
+                    continue;
+                }
+                for router in study.routers.iter().map(|router| &router.label) {
+                    let row = |quantity: &str| {
+                        let mut rows = timed.iter();
+                        rows.find(|row| row.router == *router && row.quantity == quantity)
+                    };
+                    let (Some(p50), Some(p95), Some(mean)) =
+                        (row("p50-ms"), row("p95-ms"), row("mean-ms"))
+                    else {
+                        continue;
+                    };
+                    let chosen = quality.iter().find(|row| {
+                        row.dataset == dataset
+                            && row.pool == pool
+                            && row.router == *router
+                            && row.embedder == p50.embedder
+                    });
+                    routers.push(Point {
+                        dataset: dataset.clone(),
+                        pool: pool.clone(),
+                        router: router.clone(),
+                        quality: chosen
+                            .map(|row| [row.value, row.ci_low, row.ci_high].map(|n| n.get())),
+                        p50_ms: p50.value.get(),
+                        p95_ms: p95.value.get(),
+                        // Milliseconds a request are thousands of seconds a million.
+                        dollars: core_hour.map(|price| mean.value.get() * 1e3 / 3600.0 * price),
+                    });
+                }
+                let cited = study.cited.iter().find(|cited| cited.dataset == dataset);
+                llms.push(LlmRange {
+                    quality: cited
+                        .filter(|_| pool == POOLS[0].to_string())
+                        .map(|cited| cited.range),
+                    milliseconds: study.llm.milliseconds,
+                    dollars: range(costs.iter().filter(|row| {
+                        row.dataset == dataset
+                            && row.shown == pool
+                            && row.quantity == DOLLARS
+                            && row.scenario.starts_with(SELECTS)
+                    })),
+                    dataset: dataset.clone(),
+                    pool,
+                });
+            }
+        }
+        Self { routers, llms }
+    }
+
+    /// The routers of a dataset and pool.
+    pub fn of(&self, dataset: &str, pool: &str) -> Vec<&Point> {
+        let routers = self.routers.iter();
+        routers
+            .filter(|point| point.dataset == dataset && point.pool == pool)
+            .collect()
+    }
+}
+
+impl Point {
+    /// Whether none of `others` chooses better in less time.
+    pub fn is_on_the_frontier(&self, others: &[&Self]) -> bool {
+        let Some([own, ..]) = self.quality else {
+            return false;
+        };
+        others.iter().all(|other| {
+            other.quality.is_none_or(|[theirs, ..]| theirs <= own) || other.p50_ms >= self.p50_ms
+        })
+    }
+}
+
+fn range<'a>(rows: impl Iterator<Item = &'a CostRow>) -> Option<[f64; 2]> {
+    rows.map(|row| row.value.get()).fold(None, |range, value| {
+        let [low, high] = range.unwrap_or([value, value]);
+        Some([value.min(low), value.max(high)])
+    })
+}
