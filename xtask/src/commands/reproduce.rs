@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let mut closing = Closing::default();
     let mut ran = Vec::new();
     for study in &studies {
-        eprintln!("{}: {}", study.name(), study.question().trim_start());
+        eprintln!("{}: {}", study.name(), study.question());
         let made = args.extent.run(study, &resources, &out)?;
         write!(stdout, "\n{}", made.tables())?;
         if !made.is_empty() {

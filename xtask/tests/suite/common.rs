@@ -63,7 +63,7 @@ impl Place {
         place
     }
 
-    fn copy(&self, file: impl AsRef<Path>) {
+    pub(crate) fn copy(&self, file: impl AsRef<Path>) {
         let file = file.as_ref();
         self.write(file.to_str().unwrap(), fs::read(root().join(file)).unwrap());
     }
