@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::common::Place;
+use crate::common::{Place, SUBTASK_1, SUBTASK_2, SUBTASK_3, SUBTASK_4};
 
 const STUDIES: [&str; 2] = ["cost", "context-growth"];
 
@@ -166,4 +166,25 @@ fn an_unknown_kind_is_refused() {
         "`costs`",
         "`context-growth`",
     ]);
+}
+
+#[test]
+fn a_dataset_without_queries_has_no_costs() {
+    let place = place();
+    place.add_metatool();
+    for subtask in [SUBTASK_1, SUBTASK_2, SUBTASK_3, SUBTASK_4] {
+        place.write(subtask, "[]");
+    }
+    let run = [
+        "run",
+        "experiments/context-growth.toml",
+        "--out",
+        "out",
+        "--data-dir",
+        "data",
+    ];
+    let told = place.succeed(&[&run[..], &["--datasets", "builtin,metatool"]].concat());
+    told.assert_says(&["not run: metatool: it has no queries"]);
+    let rows = place.read("out/context-growth/costs.csv");
+    assert!(rows.contains(",builtin,") && !rows.contains("metatool"));
 }
