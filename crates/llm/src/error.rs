@@ -58,7 +58,9 @@ pub enum Error {
         problem: String,
     },
     /// Calls have no recording, and there is no endpoint to make them.
-    #[error("{missing} of {asked} calls have no recording, and no endpoint may be asked: {why}")]
+    #[error(
+        "calls have no recording, {missing} of the first {asked}, and no endpoint may be asked: {why}"
+    )]
     NotRecorded {
         /// How many calls lack one.
         missing: usize,

@@ -102,7 +102,7 @@ fn draw_panel(area: &Canvas<'_>, axis: &Axis, llm: &LlmRange, routers: &[&Point]
         .build_cartesian_2d(axis.from..axis.to, floor..1.0)?;
     style::axes(&mut chart.configure_mesh())
         .x_labels((axis.to - axis.from) as usize + 1)
-        .x_label_formatter(&|decade| (axis.label)(*decade))
+        .x_label_formatter(&|decade| every_other(axis.label, *decade))
         .y_label_formatter(&|y| format!("{y:.1}"))
         .x_desc(format!("{}: {}", llm.dataset, axis.name))
         .y_desc("NDCG@5")
@@ -128,8 +128,7 @@ fn draw_panel(area: &Canvas<'_>, axis: &Axis, llm: &LlmRange, routers: &[&Point]
             style::text(12, style::INK).pos(Pos::new(HPos::Right, VPos::Center)),
         ))?;
     }
-    let mut labels = Vec::new();
-    let mut rightmost = i32::MIN;
+    let mut marks = Vec::new();
     for point in routers {
         let (Some([value, low, high]), Some(x)) = (point.quality, (axis.of_router)(point)) else {
             continue;
@@ -139,44 +138,37 @@ fn draw_panel(area: &Canvas<'_>, axis: &Axis, llm: &LlmRange, routers: &[&Point]
         let ends = [pixel(x, low), pixel(x, high)];
         area.draw(&PathElement::new(ends, colour.mix(0.5).stroke_width(1)))?;
         area.draw(&Circle::new(at, 4, colour.filled()))?;
-        labels.push((at, point.router.as_str()));
-        rightmost = rightmost.max(at.0);
+        marks.push((at, point.router.as_str()));
     }
-    label(area, labels)
+    name(area, &marks)
 }
 
-/// Marks closer than this across belong to one column of labels.
-const COLUMN: i32 = 60;
-
-/// Names beside the marks, with a line to each: marks that stand above each other share a column of
-/// names, which are moved apart.
-fn label(area: &Canvas<'_>, mut marks: Vec<((i32, i32), &str)>) -> Result<()> {
-    marks.sort_unstable();
-    let mut columns: Vec<Vec<((i32, i32), &str)>> = Vec::new();
-    for mark in marks {
-        match columns.last_mut() {
-            Some(column) if mark.0.0 - column[0].0.0 < COLUMN => column.push(mark),
-            _ => columns.push(vec![mark]),
-        }
+/// The label of an even decade: there is no room for all.
+fn every_other(label: fn(f64) -> String, decade: f64) -> String {
+    match decade.round() as i64 % 2 {
+        0 => label(decade),
+        _ => String::new(),
     }
-    for column in columns {
-        let x = column.iter().map(|((x, _), _)| *x).max().unwrap_or(0) + 18;
-        let heights = column.iter().map(|((_, y), name)| (*y, *name)).collect();
-        for (y, name) in style::apart(heights, LEAST) {
-            let Some((at, _)) = column.iter().find(|(_, other)| *other == name) else {
-                continue;
-            };
-            let colour = style::colour(name);
-            area.draw(&PathElement::new(
-                [(at.0 + 5, at.1), (x - 2, y)],
-                colour.mix(0.4).stroke_width(1),
-            ))?;
-            area.draw(&Text::new(
-                style::title(name).to_owned(),
-                (x, y),
-                style::text(11, colour).pos(Pos::new(HPos::Left, VPos::Center)),
-            ))?;
-        }
+}
+
+/// Names in a column to the right of all marks, moved apart, with a line to each.
+fn name(area: &Canvas<'_>, marks: &[((i32, i32), &str)]) -> Result<()> {
+    let x = marks.iter().map(|((x, _), _)| *x).max().unwrap_or(0) + 30;
+    let heights = marks.iter().map(|((_, y), name)| (*y, *name)).collect();
+    for (y, name) in style::apart(heights, LEAST) {
+        let Some((at, _)) = marks.iter().find(|(_, other)| *other == name) else {
+            continue;
+        };
+        let colour = style::colour(name);
+        area.draw(&PathElement::new(
+            [(at.0 + 5, at.1), (x - 3, y)],
+            colour.mix(0.4).stroke_width(1),
+        ))?;
+        area.draw(&Text::new(
+            style::title(name).to_owned(),
+            (x, y),
+            style::text(11, colour).pos(Pos::new(HPos::Left, VPos::Center)),
+        ))?;
     }
     Ok(())
 }

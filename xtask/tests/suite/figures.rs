@@ -9,11 +9,14 @@ use crate::common::Place;
 #[test]
 fn the_same_run_draws_the_same_bytes() {
     let place = Place::small_workspace();
+    for name in ["cost", "context-growth"] {
+        place.copy(format!("experiments/{name}.toml"));
+    }
     let draw = |out| {
         place.succeed(&[
             "reproduce",
             "--experiments",
-            "main,s1-convergence",
+            "main,s1-convergence,cost,context-growth",
             "--datasets",
             "builtin",
             "--seeds",
@@ -26,7 +29,7 @@ fn the_same_run_draws_the_same_bytes() {
         files.into_values().collect::<Vec<_>>()
     };
     let first = draw("one");
-    assert_eq!(first.len(), 4, "two figures, each as SVG and PNG");
+    assert_eq!(first.len(), 8, "four figures, each as SVG and PNG");
     assert!(first == draw("two"));
 }
 
@@ -35,9 +38,15 @@ fn figures_open_and_keep_their_texts_on_the_canvas() {
     let place = Place::workspace();
     place.add_metatool();
     let datasets = ["--datasets", "builtin,metatool", "--data-dir", "data"];
-    let extent = ["--experiments", "main,s1-convergence", "--seeds", "1"];
+    let experiments = "main,s1-convergence,cost,context-growth";
+    let extent = ["--experiments", experiments, "--seeds", "1"];
     place.succeed(&[&["reproduce"], &extent[..], &datasets[..]].concat());
-    for figure in ["main/ndcg-by-router", "s1-convergence/convergence"] {
+    for figure in [
+        "main/ndcg-by-router",
+        "s1-convergence/convergence",
+        "cost/cost",
+        "context-growth/context-growth",
+    ] {
         let svg = place.read(&format!("target/reproduce/{figure}.svg"));
         let tree = parse(&svg);
         let (width, height) = (tree.size().width(), tree.size().height());

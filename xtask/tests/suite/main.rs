@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod common;
+mod costs;
 mod fetch;
 mod figures;
 mod help_and_route;

@@ -60,7 +60,15 @@ pub fn run_costs(
         let found = run
             .omissions
             .benchmark(resources, dataset, &options.require)?;
-        benchmarks.extend(found.map(|benchmark| (dataset, benchmark)));
+        match found {
+            Some(benchmark) if benchmark.queries().is_empty() => run.omissions.add(Skip {
+                dataset: Some(dataset.to_string()),
+                reason: format!("{dataset}: it has no queries to count"),
+                ..Skip::default()
+            }),
+            Some(benchmark) => benchmarks.push((dataset, benchmark)),
+            None => {}
+        }
     }
     for (dataset, benchmark) in &benchmarks {
         match costs {

@@ -1,4 +1,5 @@
-//! Experiments as data: one TOML file per table or figure.
+//! Experiments as data: one TOML file per table or figure. This is the format of those that rank routers;
+//! `costs/` has that of those that count tokens.
 //!
 //! ```toml
 //! name = "main"

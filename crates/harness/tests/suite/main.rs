@@ -4,6 +4,7 @@
 
 mod aggregation;
 mod bless;
+mod costs;
 mod experiment;
 mod laboratory;
 mod leakage;

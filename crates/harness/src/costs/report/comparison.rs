@@ -69,22 +69,43 @@ pub(super) fn answer(study: &CostComparison, counted: &Counted<'_>) -> String {
             .collect();
         (!said.is_empty()).then(|| said.join("; "))
     };
+    // Over all data sets and prompts.
+    let range = |scenario: &str, shown: &str| -> Option<String> {
+        let ratios = counted.datasets.iter().flat_map(|dataset| {
+            PROMPTS.iter().filter_map(move |(_, prompt)| {
+                let scenario = format!("{scenario}-{prompt}");
+                counted.priced(At::new(dataset, &scenario).shown(shown), "ratio")
+            })
+        });
+        let (least, most) = ratios.fold((f64::INFINITY, 0.0), |(least, most), ratio: f64| {
+            (ratio.min(least), ratio.max(most))
+        });
+        (least <= most).then(|| format!("{} to {} with the {shown}", times(least), times(most)))
+    };
+    let ranges = |scenario: &str| {
+        let ranges = ["candidates", "catalogue"].map(|shown| range(scenario, shown));
+        ranges.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    };
     bullet(
         &mut text,
         format!(
-            "**With counted tokens** it depends on what the LLM is shown. One of the {} calls is now a selection \
-             with real descriptions and its shortest right reply, the others are as in the post; against one \
-             call and the router, at {model}:",
-            post.calls
+            "**With counted tokens it is {}.** One of the {} calls is now a selection with real descriptions and \
+             its shortest right reply, the others are as in the post; against {} such call and the router, at \
+             {model}:",
+            ranges("workflow"),
+            post.calls,
+            post.routed_calls
         ),
         each(&|dataset| compared(dataset, "workflow")),
     );
     bullet(
         &mut text,
         format!(
-            "**Like for like** a router replaces the selection and nothing else: selection and final call \
-             ({} in, {} out) against the final call and the router, at {model}:",
-            post.input_tokens, post.output_tokens
+            "**Like for like it is {}.** A router replaces the selection and nothing else: selection and final \
+             call ({} in, {} out) against the final call and the router, at {model}:",
+            ranges("selection-replaced"),
+            post.input_tokens,
+            post.output_tokens
         ),
         each(&|dataset| compared(dataset, "selection-replaced")),
     );

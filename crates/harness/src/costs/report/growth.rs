@@ -114,10 +114,21 @@ pub(super) fn answer(study: &ContextGrowth, counted: &Counted<'_>) -> String {
             let _ = writeln!(places, "{said}");
         }
     }
+    let pruning_does = quadratic
+        && counted.datasets.iter().all(|dataset| {
+            let shown = Strategy::PlannerPruned.shown_label();
+            let pruned = at(dataset, Strategy::PlannerPruned, &shown);
+            shape(counted, pruned, "total") == Some(Shape::Linear)
+        });
+    let lead = match pruning_does {
+        true => {
+            "**A router is not needed to leave the parabola**: forgetting old steps does it too."
+        }
+        false => "**What a chain costs.**",
+    };
     let _ = write!(
         text,
-        "- **A router is not needed to leave the parabola**: forgetting old steps does it too. At depth {deepest}, per \
-         million requests at {}:\n{places}",
+        "- {lead} At depth {deepest}, per million requests at {}:\n{places}",
         counted.model.name
     );
     text += "- **Constant it is only where nobody fills in arguments and the answer needs the last result alone.** \
