@@ -6,6 +6,7 @@ mod aggregation;
 mod bless;
 mod costs;
 mod experiment;
+mod frontier;
 mod laboratory;
 mod leakage;
 mod learned;
