@@ -198,6 +198,21 @@ impl Manifest {
             .collect()
     }
 
+    /// The same in words, a line for each dataset, for a report's end.
+    pub(crate) fn not_upstream_note(&self) -> String {
+        let line = |(dataset, files): (String, Vec<String>)| {
+            let names: Vec<&str> = files
+                .iter()
+                .map(|file| file.rsplit('/').next().unwrap_or(file))
+                .collect();
+            format!(
+                "\nOf {dataset}, {} were not upstream's originals; the [README](../../README.md) says more.\n",
+                names.join(" and ")
+            )
+        };
+        self.not_upstream().into_iter().map(line).collect()
+    }
+
     /// What the newest run of a dataset read, but for what is compiled in.
     fn files(&self, dataset: &str) -> Vec<FileRecord> {
         let mut newest = self.newest();

@@ -68,8 +68,8 @@ pub(super) fn draw(points: &FrontierPoints, title: &str) -> Result<Option<String
             "NDCG@5 over each query's candidates, query split, with 95 % intervals. Routers: text in to \
              ranked tools out on one core, and that core's price."
                 .to_owned(),
-            "Shaded: an LLM that selects instead. Its latency is cited, its tokens are counted; where its \
-             quality is cited the shade ends there, else it spans the panel."
+            "Shaded: an LLM that selects instead. Its latency is cited, its tokens are counted. Where its \
+             quality is cited (of a subset; README.md names it) the shade ends there."
                 .to_owned(),
         ];
         style::heading(canvas, title, &lines)?;
@@ -103,7 +103,7 @@ fn draw_panel(area: &Canvas<'_>, axis: &Axis, llm: &LlmRange, routers: &[&Point]
     style::axes(&mut chart.configure_mesh())
         .x_labels((axis.to - axis.from) as usize + 1)
         .x_label_formatter(&|decade| every_other(axis.label, *decade))
-        .y_label_formatter(&|y| format!("{y:.1}"))
+        .y_label_formatter(&|y| format!("{y:.2}"))
         .x_desc(format!("{}: {}", llm.dataset, axis.name))
         .y_desc("NDCG@5")
         .draw()?;
@@ -121,7 +121,12 @@ fn draw_panel(area: &Canvas<'_>, axis: &Axis, llm: &LlmRange, routers: &[&Point]
             None => "",
         };
         let words = format!("LLM, {}{quality}", axis.known);
-        let at = (corners[1].0 - 4, corners[0].1 + 12);
+        // Below the shade, or else at its top.
+        let y = match llm.quality {
+            Some(_) => corners[1].1 + 10,
+            None => corners[0].1 + 12,
+        };
+        let at = (corners[1].0, y);
         area.draw(&Text::new(
             words,
             at,

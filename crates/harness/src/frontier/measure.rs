@@ -140,47 +140,48 @@ struct Timing<'a> {
     observer: &'a dyn Observer,
 }
 
-/// A router that is timed, on each pool.
+/// A router that is timed.
 struct Timed<'a> {
     label: &'a str,
     reads_embeddings: bool,
     router: Box<dyn Router>,
-    latencies: Vec<(Pool, Latencies)>,
+    /// On each pool.
+    latencies: Vec<Latencies>,
 }
 
 impl Timing<'_> {
     fn rows(&self) -> Result<Vec<LatencyRow>, Error> {
         let split = Split::new(self.study.split, self.benchmark, 0);
-        let mut timed = self.fit(&split)?;
+        let pools = self.pools();
+        let mut timed = self.fit(&split, pools.len())?;
         let queries = self.queries(&split);
         let what = format!("{}: timing routers", self.benchmark.name());
         self.observer.begin(&what, queries.len());
         let warm_up = queries.len().div_ceil(10);
         pool(1)?.install(|| {
             for query in queries.iter().take(warm_up) {
-                self.serve(query, &mut timed, |_, _| ())?;
+                self.serve(query, &pools, &mut timed, |_, _| ())?;
             }
             for query in &queries {
-                self.serve(query, &mut timed, Latencies::record)?;
+                self.serve(query, &pools, &mut timed, Latencies::record)?;
                 self.observer.advance(1);
             }
             Ok::<(), Error>(())
         })?;
         self.observer.end();
-        Ok(timed
-            .iter()
-            .flat_map(|timed| {
-                timed
-                    .latencies
-                    .iter()
-                    .map(move |(pool, latencies)| (timed, pool, latencies))
-            })
-            .flat_map(|(timed, &pool, latencies)| self.rows_of(timed, pool, latencies.summary()))
-            .collect())
+        let mut rows = Vec::new();
+        for timed in &timed {
+            for (&pool, latencies) in pools.iter().zip(&timed.latencies) {
+                if let Some(summary) = latencies.summary() {
+                    rows.extend(self.rows_of(timed, pool, summary));
+                }
+            }
+        }
+        Ok(rows)
     }
 
     /// Every router, after learning what a gateway would have learned.
-    fn fit(&self, split: &Split) -> Result<Vec<Timed<'_>>, Error> {
+    fn fit(&self, split: &Split, pools: usize) -> Result<Vec<Timed<'_>>, Error> {
         let queries = self.benchmark.queries();
         let learned = self.vectors.of_queries(&split.train);
         let what = format!("{}: fitting routers to time them", self.benchmark.name());
@@ -209,10 +210,7 @@ impl Timing<'_> {
                 label: &router.label,
                 reads_embeddings: router.spec.reads_embeddings(),
                 router: fitted,
-                latencies: self
-                    .pools()
-                    .map(|pool| (pool, Latencies::default()))
-                    .collect(),
+                latencies: vec![Latencies::default(); pools],
             });
             self.observer.advance(1);
         }
@@ -220,12 +218,13 @@ impl Timing<'_> {
         Ok(timed)
     }
 
-    fn pools(&self) -> impl Iterator<Item = Pool> {
+    fn pools(&self) -> Vec<Pool> {
         let mut queries = self.benchmark.queries().iter();
         let has_candidates = queries.all(|query| !query.candidates.is_empty());
         POOLS
             .into_iter()
-            .filter(move |&pool| pool == Pool::Catalogue || has_candidates)
+            .filter(|&pool| pool == Pool::Catalogue || has_candidates)
+            .collect()
     }
 
     /// As many test queries as are to be timed, spread evenly over the test part.
@@ -236,15 +235,17 @@ impl Timing<'_> {
             .collect()
     }
 
-    /// Has every router in turn answer one query.
+    /// Has every router in turn answer one query, over one pool after the other: a router that went
+    /// twice in a row would find its tools in the processor's cache.
     fn serve(
         &self,
         query: &Query,
+        pools: &[Pool],
         timed: &mut [Timed<'_>],
         record: impl Fn(&mut Latencies, Duration),
     ) -> Result<(), Error> {
-        for timed in timed {
-            for (pool, latencies) in &mut timed.latencies {
+        for (position, pool) in pools.iter().enumerate() {
+            for timed in &mut *timed {
                 let started = Instant::now();
                 let vector = match timed.reads_embeddings {
                     true => {
@@ -261,21 +262,13 @@ impl Timing<'_> {
                     candidates: pool.candidates(query),
                 };
                 black_box(timed.router.rank(&request, K));
-                record(latencies, started.elapsed());
+                record(&mut timed.latencies[position], started.elapsed());
             }
         }
         Ok(())
     }
 
-    fn rows_of(
-        &self,
-        timed: &Timed<'_>,
-        pool: Pool,
-        summary: Option<LatencySummary>,
-    ) -> Vec<LatencyRow> {
-        let Some(summary) = summary else {
-            return Vec::new();
-        };
+    fn rows_of(&self, timed: &Timed<'_>, pool: Pool, summary: LatencySummary) -> [LatencyRow; 5] {
         let quantities = [
             ("mean-ms", summary.mean),
             ("p50-ms", summary.p50),
@@ -296,6 +289,6 @@ impl Timing<'_> {
             value: Number::new(duration.as_secs_f64() * 1e3),
             n: summary.count as usize,
         };
-        quantities.map(row).into()
+        quantities.map(row)
     }
 }

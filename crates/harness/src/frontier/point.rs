@@ -13,6 +13,8 @@ pub struct FrontierPoints {
     pub routers: Vec<Point>,
     /// By dataset and pool.
     pub llms: Vec<LlmRange>,
+    /// Which files were not upstream's, in words.
+    pub(crate) not_upstream: String,
 }
 
 /// A router on a pool of a dataset.
@@ -131,7 +133,11 @@ impl FrontierPoints {
                 });
             }
         }
-        Self { routers, llms }
+        Self {
+            routers,
+            llms,
+            not_upstream: manifest.not_upstream_note(),
+        }
     }
 
     /// The routers of a dataset and pool.

@@ -20,8 +20,7 @@ pub fn frontier_report(study: &Frontier, points: &FrontierPoints, figure: Option
     for llm in &points.llms {
         text += &table(study, llm, &points.of(&llm.dataset, &llm.pool));
     }
-    text += &notes(study);
-    text
+    text + &notes(study) + &points.not_upstream
 }
 
 fn sentence(study: &Frontier, llm: &LlmRange, routers: &[&Point]) -> String {

@@ -23,6 +23,7 @@ const KINDS: [&str; 13] = [
     "threshold",
     "rnn",
     "encoder",
+    "llm",
 ];
 
 fn parse(text: &str) -> RouterSpec {

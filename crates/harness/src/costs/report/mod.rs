@@ -42,19 +42,7 @@ pub fn costs_report(
     }
     text += &tables;
     text += &provenance(&lists);
-    text += NOTES;
-    for (dataset, files) in manifest.not_upstream() {
-        let files: Vec<&str> = files
-            .iter()
-            .map(|file| file.rsplit('/').next().unwrap_or(file))
-            .collect();
-        let _ = writeln!(
-            text,
-            "\nOf {dataset}, {} were not upstream's originals; the [README](../../README.md) says more.",
-            files.join(" and ")
-        );
-    }
-    text
+    text + NOTES + &manifest.not_upstream_note()
 }
 
 const NOTES: &str = "
