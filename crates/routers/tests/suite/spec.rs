@@ -9,7 +9,7 @@ use oats_routers::{
 
 use crate::common::{Problem, asks};
 
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "random",
     "bm25",
     "dense",
