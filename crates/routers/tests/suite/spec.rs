@@ -236,7 +236,8 @@ fn the_ends_of_the_ranges_are_allowed() {
 fn routers_that_read_no_embeddings_need_none() {
     let with_vectors = Problem::random(5, 6, 20, 8);
     let without = Problem::of_texts(with_vectors.tools.clone());
-    for kind in KINDS {
+    // Nobody answers for `llm` here.
+    for kind in KINDS.into_iter().filter(|kind| *kind != "llm") {
         let spec = RouterSpec::by_kind(kind).unwrap();
         assert_eq!(
             spec.fit(&without.training()).is_ok(),
