@@ -15,7 +15,7 @@ use oats_embedders::{Backend, ModelSources};
 use oats_harness::{Resources, RunOptions, Study, run_costs, run_frontier};
 use oats_llm::Prices;
 
-use crate::{progress::Terminal, study::Ran, workspace};
+use crate::{llm::LlmOptions, progress::Terminal, study::Ran, workspace};
 
 /// Where data sets and models are looked for.
 #[derive(Args)]
@@ -85,15 +85,6 @@ impl Places {
             offline: self.offline,
         })
     }
-
-    pub(crate) fn resources(&self) -> Result<Resources> {
-        Ok(Resources::new(
-            self.data_sources()?,
-            self.model_sources()?,
-            self.backend.into(),
-            self.cache_dir()?.join("embeddings"),
-        ))
-    }
 }
 
 impl From<BackendName> for Backend {
@@ -103,6 +94,32 @@ impl From<BackendName> for Backend {
             BackendName::Onnx => Self::Onnx,
             BackendName::Candle => Self::Candle,
         }
+    }
+}
+
+/// All that experiments and routers read.
+#[derive(Args)]
+pub(crate) struct Inputs {
+    #[command(flatten)]
+    places: Places,
+    #[command(flatten)]
+    prices: PriceList,
+    #[command(flatten)]
+    llm: LlmOptions,
+}
+
+impl Inputs {
+    /// What they are looked for in, and what tokens cost.
+    pub(crate) fn open(&self) -> Result<(Resources, Prices)> {
+        let prices = self.prices.read()?;
+        let resources = Resources::new(
+            self.places.data_sources()?,
+            self.places.model_sources()?,
+            self.places.backend.into(),
+            self.places.cache_dir()?.join("embeddings"),
+        );
+        let llm = self.llm.chat(&self.places, &prices)?;
+        Ok((resources.with_llm(llm), prices))
     }
 }
 
@@ -131,7 +148,7 @@ pub(crate) struct Extent {
 
 /// What tokens and processor cores cost.
 #[derive(Args)]
-pub(crate) struct PriceList {
+struct PriceList {
     /// A price list of your own, in the format of crates/llm/prices.toml.
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
@@ -142,7 +159,7 @@ impl PriceList {
     ///
     /// # Errors
     /// The user's cannot be read.
-    pub(crate) fn read(&self) -> Result<Prices> {
+    fn read(&self) -> Result<Prices> {
         Ok(match &self.prices {
             Some(file) => Prices::read(file)?,
             None => Prices::builtin()?,

@@ -12,8 +12,7 @@ use oats_harness::Study;
 use crate::{
     Ending,
     closing::Closing,
-    llm::LlmOptions,
-    options::{Extent, Places, PriceList, make_out},
+    options::{Extent, Inputs, make_out},
     readme, report,
     study::{check_committed, take_over},
     workspace,
@@ -46,11 +45,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     extent: Extent,
     #[command(flatten)]
-    places: Places,
-    #[command(flatten)]
-    prices: PriceList,
-    #[command(flatten)]
-    llm: LlmOptions,
+    inputs: Inputs,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Ending> {
@@ -69,9 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     }
     let out = workspace::out_or(args.out.as_deref(), "target/reproduce")?;
     make_out(&out)?;
-    let resources = args.places.resources()?;
-    let prices = args.prices.read()?;
-    let resources = resources.with_llm(args.llm.chat(&args.places, &prices)?);
+    let (resources, prices) = args.inputs.open()?;
 
     let mut stdout = io::stdout();
     let mut closing = Closing::default();

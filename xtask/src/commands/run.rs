@@ -11,8 +11,7 @@ use oats_harness::Study;
 
 use crate::{
     Ending,
-    llm::LlmOptions,
-    options::{Extent, Places, PriceList, make_out},
+    options::{Extent, Inputs, make_out},
     report, workspace,
 };
 
@@ -23,7 +22,8 @@ use crate::{
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask run experiments/main.toml --datasets builtin --seeds 2
-  cargo xtask run my-experiment.toml --out target/mine --trec")]
+  cargo xtask run my-experiment.toml --out target/mine --trec
+  cargo xtask run experiments/llm.toml --datasets builtin --llm-budget 5")]
 pub(crate) struct Args {
     /// The experiment's TOML; see experiments/main.toml.
     file: PathBuf,
@@ -33,20 +33,14 @@ pub(crate) struct Args {
     #[command(flatten)]
     extent: Extent,
     #[command(flatten)]
-    places: Places,
-    #[command(flatten)]
-    prices: PriceList,
-    #[command(flatten)]
-    llm: LlmOptions,
+    inputs: Inputs,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Ending> {
     let studies = args.extent.restrict(vec![Study::read(&args.file)?])?;
     let out = workspace::out_or(args.out.as_deref(), "target/run")?;
     make_out(&out)?;
-    let resources = args.places.resources()?;
-    let prices = args.prices.read()?;
-    let resources = resources.with_llm(args.llm.chat(&args.places, &prices)?);
+    let (resources, prices) = args.inputs.open()?;
     let mut stdout = io::stdout();
     for study in &studies {
         let made = args.extent.run(study, &resources, &prices, &out)?;

@@ -15,8 +15,7 @@ use oats_routers::RouterSpec;
 
 use crate::{
     Ending,
-    llm::LlmOptions,
-    options::{Places, PriceList, dataset, dataset_names},
+    options::{Inputs, dataset, dataset_names},
     table::{
         Column::{Number, Text},
         Table,
@@ -67,11 +66,7 @@ pub(crate) struct Args {
     #[arg(short, value_name = "K", default_value = "5")]
     k: NonZeroUsize,
     #[command(flatten)]
-    places: Places,
-    #[command(flatten)]
-    prices: PriceList,
-    #[command(flatten)]
-    llm: LlmOptions,
+    inputs: Inputs,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Ending> {

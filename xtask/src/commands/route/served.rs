@@ -22,8 +22,7 @@ pub(super) struct Served {
 impl Served {
     /// Lets the router learn from all of the data set's queries.
     pub(super) fn learn(args: &Args) -> Result<Self> {
-        let resources = args.places.resources()?;
-        let resources = resources.with_llm(args.llm.chat(&args.places, &args.prices.read()?)?);
+        let (resources, _) = args.inputs.open()?;
         let terminal = Terminal::default();
         let benchmark = resources
             .benchmark(&args.dataset)?
