@@ -296,7 +296,7 @@ impl<'a> Plan<'a> {
                     self.skipped.add(Skip {
                         dataset: Some(benchmark.name().to_owned()),
                         router: Some(router.label.clone()),
-                        reason: format!("{place}: not measured: {error}"),
+                        reason: format!("not measured: {error}"),
                         ..Skip::default()
                     });
                     unanswered.push(router.label.clone());

@@ -26,17 +26,12 @@ pub struct Replay {
 
 impl Chat for Replay {
     fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, Error> {
-        let known: Vec<Completion> = requests
-            .iter()
-            .filter_map(|request| self.recordings.get(request))
-            .collect();
-        if known.len() < requests.len() {
-            return Err(Error::NotRecorded {
-                missing: requests.len() - known.len(),
-                asked: requests.len(),
+        let known = requests.iter().map(|request| {
+            let unrecorded = || Error::NotRecorded {
                 why: self.why.clone(),
-            });
-        }
-        Ok(known)
+            };
+            self.recordings.get(request).ok_or_else(unrecorded)
+        });
+        known.collect()
     }
 }

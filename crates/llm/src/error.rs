@@ -57,15 +57,9 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
-    /// Calls have no recording, and there is no endpoint to make them.
-    #[error(
-        "calls have no recording, {missing} of the first {asked}, and no endpoint may be asked: {why}"
-    )]
+    /// A call has no recording, and there is no endpoint to make it.
+    #[error("there are calls without a recording, and no endpoint may be asked: {why}")]
     NotRecorded {
-        /// How many calls lack one.
-        missing: usize,
-        /// How many were asked for.
-        asked: usize,
         /// Why no endpoint may be asked, and what to do about it.
         why: String,
     },
