@@ -57,7 +57,6 @@ impl LlmOptions {
             Some(file) => file.clone(),
             None => places.cache_dir()?.join("llm/calls.jsonl"),
         };
-        let recordings = Recordings::open(file)?;
         let budget = match self.llm_budget {
             Some(budget) if !places.offline => budget,
             declined => {
@@ -67,8 +66,7 @@ impl LlmOptions {
                         "set OPENAI_API_KEY, or OPENAI_BASE_URL for another endpoint, and give --llm-budget"
                     }
                 };
-                let why = why.to_owned();
-                return Ok(Arc::new(Replay { recordings, why }));
+                return Ok(Arc::new(Replay::new(file, &self.llm_url, why)));
             }
         };
         let key = env::var(KEY).unwrap_or_default();
@@ -76,6 +74,7 @@ impl LlmOptions {
             !key.is_empty() || self.llm_url != OPENAI,
             "--llm-budget: {KEY} is not set; set it, or name another endpoint with OPENAI_BASE_URL"
         );
+        let recordings = Recordings::open(file, &self.llm_url)?;
         let interrupt = Interrupt::listen().context("cannot listen for signals")?;
         let access = Access {
             base_url: self.llm_url.clone(),

@@ -321,18 +321,19 @@ impl<'a> Plan<'a> {
         pools: &[Pool],
         place: &str,
     ) -> Result<(), oats_routers::Error> {
-        let mut requests = Vec::new();
+        let mut tested = BTreeSet::new();
         for &kind in &grid.splits {
             for &seed in router.seeds_of(grid) {
-                for query in Split::new(kind, benchmark, seed).test {
-                    let query = &benchmark.queries()[query];
-                    requests.extend(pools.iter().map(|pool| Request {
-                        text: &query.text,
-                        embedding: &[],
-                        candidates: pool.candidates(query),
-                    }));
-                }
+                tested.extend(Split::new(kind, benchmark, seed).test);
             }
+        }
+        let mut requests = Vec::new();
+        for query in tested.into_iter().map(|query| &benchmark.queries()[query]) {
+            requests.extend(pools.iter().map(|pool| Request {
+                text: &query.text,
+                embedding: &[],
+                candidates: pool.candidates(query),
+            }));
         }
         let none = Array2::zeros((0, 0));
         let tell = |line: &str| self.observer.note(&format!("{place}: {line}"));

@@ -3,7 +3,6 @@
 use oats_metrics::Usage;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 /// The body of a request to `/chat/completions`.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +25,9 @@ pub struct Reply {
     /// What it wants called.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<FunctionCall>,
+    /// Whether the endpoint cut it off: it became too long, or was filtered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut_off: bool,
 }
 
 /// A reply and what it took.
@@ -50,14 +52,6 @@ impl Request {
     /// The body.
     pub fn body(&self) -> &Value {
         &self.0
-    }
-
-    /// SHA-256 of the body, in hexadecimal digits: what recordings are found by.
-    pub fn hash(&self) -> String {
-        Sha256::digest(self.0.to_string())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
     }
 
     /// Which model is asked.

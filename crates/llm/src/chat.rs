@@ -1,6 +1,10 @@
 //! Who is asked.
 
-use std::fmt;
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
 
 use crate::{Completion, Error, Recordings, Request};
 
@@ -15,22 +19,49 @@ pub trait Chat: fmt::Debug + Send + Sync {
     fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, Error>;
 }
 
-/// Recordings alone, and why no endpoint may be asked for what they lack.
-#[derive(Debug)]
+/// Recordings alone. Their file is read when they are first asked.
 pub struct Replay {
-    /// What there is.
-    pub recordings: Recordings,
-    /// In one line: the reason, and what to do about it.
-    pub why: String,
+    file: PathBuf,
+    base_url: String,
+    why: String,
+    recordings: Mutex<Option<Recordings>>,
+}
+
+impl Replay {
+    /// What the endpoint with that address answered, by the file. `why` says in one line why it may
+    /// not be asked for what is not there, and what to do about it.
+    pub fn new(file: PathBuf, base_url: &str, why: &str) -> Self {
+        Self {
+            file,
+            base_url: base_url.to_owned(),
+            why: why.to_owned(),
+            recordings: Mutex::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Replay {
+    /// Not the address: it can hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Replay")
+    }
 }
 
 impl Chat for Replay {
     fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, Error> {
+        let mut opened = self
+            .recordings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let recordings = match &mut *opened {
+            Some(recordings) => recordings,
+            none => none.insert(Recordings::open(&self.file, &self.base_url)?),
+        };
         let known = requests.iter().map(|request| {
             let unrecorded = || Error::NotRecorded {
                 why: self.why.clone(),
             };
-            self.recordings.get(request).ok_or_else(unrecorded)
+            recordings.get(request).ok_or_else(unrecorded)
         });
         known.collect()
     }

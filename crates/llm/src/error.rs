@@ -86,7 +86,7 @@ pub enum Error {
         made: usize,
     },
     /// A call failed in the end.
-    #[error("the endpoint did not answer, after {attempts} attempts: {problem}")]
+    #[error("a call failed at attempt {attempts}: {problem}")]
     Failed {
         /// How often it was tried.
         attempts: u32,

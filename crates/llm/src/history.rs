@@ -118,7 +118,7 @@ pub fn messages(query: &str, calls: &[Call<'_>]) -> Vec<Message> {
 
 fn tool_call(query: &str, position: usize, call: &Call<'_>) -> ToolCall {
     let arguments = Value::Object(call.arguments.clone()).to_string();
-    // Of all that sets the call apart, so that histories can be joined into one conversation.
+    // Of all that sets the call apart: histories of different queries have different ids.
     let told = json!([query, position, call.function, arguments]);
     let digits: String = Sha256::digest(told.to_string())[..12]
         .iter()

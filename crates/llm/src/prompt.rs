@@ -41,6 +41,8 @@ pub enum Fault {
     UnknownName,
     /// A call whose arguments are no JSON object.
     MalformedArguments,
+    /// It was cut off: what stands there may be part of another choice.
+    CutOff,
 }
 
 impl fmt::Display for Fault {
@@ -49,6 +51,7 @@ impl fmt::Display for Fault {
             Self::Empty => "empty",
             Self::UnknownName => "with an unknown name",
             Self::MalformedArguments => "with malformed arguments",
+            Self::CutOff => "cut off",
         })
     }
 }
@@ -62,7 +65,8 @@ const LIST_TASK: &str = "You are a helpful AI assistant. Your current task is to
 
 impl Prompt {
     /// The request that asks `model` which of `tools` belong to `query`, with an answer of at most
-    /// `max_output` tokens, at temperature 0.
+    /// `max_output` tokens, at temperature 0. (Some models take no temperature, and some servers have
+    /// another name for `max_completion_tokens`; they refuse the request.)
     pub fn request(self, model: &str, max_output: u64, query: &str, tools: &[&Tool]) -> Request {
         let mut body = json!({
             "model": model,
@@ -96,6 +100,10 @@ impl Prompt {
     /// chooses nothing.
     pub fn read(self, tools: &[&Tool], reply: &Reply) -> Answer {
         let mut answer = Answer::default();
+        if reply.cut_off {
+            answer.fault = Some(Fault::CutOff);
+            return answer;
+        }
         let text = reply.content.as_deref().unwrap_or_default().trim();
         if text.is_empty() && reply.calls.is_empty() {
             answer.fault = Some(Fault::Empty);
@@ -103,10 +111,12 @@ impl Prompt {
         }
         match self {
             Self::List => {
-                if ["None", "None."].contains(&text) {
+                let offered = |name: &str| tools.iter().position(|tool| tool.name.trim() == name);
+                // In quotes as MetaTool's question has it.
+                let is_none = ["None", "None.", "'None'", "'None.'"].contains(&text);
+                if is_none && offered(text).is_none() {
                     return answer;
                 }
-                let offered = |name: &str| tools.iter().position(|tool| tool.name.trim() == name);
                 for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
                     match offered(line) {
                         Some(tool) => answer.choose(tool),
@@ -140,13 +150,13 @@ impl Prompt {
         match self {
             Self::List if chosen.is_empty() => Reply {
                 content: Some("None".to_owned()),
-                calls: Vec::new(),
+                ..Reply::default()
             },
             Self::List => {
                 let names: Vec<&str> = chosen.iter().map(|&tool| tools[tool].name.trim()).collect();
                 Reply {
                     content: Some(names.join("\n")),
-                    calls: Vec::new(),
+                    ..Reply::default()
                 }
             }
             Self::Functions => {
@@ -161,8 +171,8 @@ impl Prompt {
                     }
                 };
                 Reply {
-                    content: None,
                     calls: chosen.iter().map(call).collect(),
+                    ..Reply::default()
                 }
             }
         }

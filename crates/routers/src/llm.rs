@@ -3,10 +3,14 @@
 //! It learns nothing. Its ranking is what the LLM names, in the order named, and nothing else: an answer
 //! without an offered tool is a miss.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use oats_datasets::{Tool, ToolId};
-use oats_llm::{Answer, Chat, Prompt};
+use oats_llm::{Answer, Chat, Completion, Prompt};
+use oats_metrics::Usage;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Progress, Ranked, Request, Router, State, Training, router::mix};
@@ -110,8 +114,11 @@ impl Llm {
         prompt.request(model, *max_output_tokens, request.text, &offer.tools)
     }
 
-    /// What the LLM answers to each request.
-    fn ask(&self, requests: &[Request<'_>]) -> Result<Vec<(Vec<ToolId>, Answer)>, Error> {
+    /// What the LLM answers to each request, with the pool in the order that it was offered in.
+    fn ask(
+        &self,
+        requests: &[Request<'_>],
+    ) -> Result<Vec<(Vec<ToolId>, Answer, Completion)>, Error> {
         let offers: Vec<Offer<'_>> = requests.iter().map(|one| self.offer(one)).collect();
         let questions: Vec<oats_llm::Request> = requests
             .iter()
@@ -123,7 +130,7 @@ impl Llm {
         Ok(answers
             .map(|(offer, completion)| {
                 let answer = self.params.prompt.read(&offer.tools, &completion.reply);
-                (offer.ids, answer)
+                (offer.ids, answer, completion)
             })
             .collect())
     }
@@ -134,9 +141,14 @@ impl Router for Llm {
     /// no choice of offered tools.
     fn prepare(&self, requests: &[Request<'_>], progress: Progress<'_>) -> Result<(), Error> {
         let (mut answered, mut none, mut faults) = (0, 0, BTreeMap::<_, usize>::new());
+        let (mut models, mut usage, mut milliseconds) = (BTreeSet::new(), Usage::default(), 0);
         for batch in requests.chunks(BATCH) {
-            for (_, answer) in self.ask(batch)? {
+            for (_, answer, completion) in self.ask(batch)? {
                 answered += 1;
+                models.insert(completion.model);
+                usage.input += completion.usage.input;
+                usage.output += completion.usage.output;
+                milliseconds += completion.milliseconds;
                 match answer.fault {
                     Some(fault) => *faults.entry(fault).or_default() += 1,
                     None => none += usize::from(answer.tools.is_empty()),
@@ -150,8 +162,13 @@ impl Router for Llm {
             .iter()
             .map(|(fault, count)| format!(", {count} {fault}"))
             .collect();
+        let models: Vec<String> = models.into_iter().collect();
         progress.say(&format!(
-            "{answered} answers, {none} choose no tool{faults}"
+            "{answered} answers of {}, {none} choose no tool{faults}; {} tokens in, {} out, {:.0} ms a call",
+            models.join(", "),
+            usage.input,
+            usage.output,
+            milliseconds as f64 / answered.max(1) as f64
         ));
         Ok(())
     }
@@ -163,7 +180,7 @@ impl Router for Llm {
         let Ok(answers) = self.ask(std::slice::from_ref(request)) else {
             return Vec::new();
         };
-        let named = answers.iter().flat_map(|(ids, answer)| {
+        let named = answers.iter().flat_map(|(ids, answer, _)| {
             let tools = answer.tools.iter();
             tools.map(|&position| ids[position])
         });

@@ -26,9 +26,10 @@ use crate::{
 /// a call, all by itself. A call that later requests repeat counts once.
 ///
 /// A tool is right for a query unless all its calls for it failed. A call failed if its arguments are
-/// not JSON, or if the tool's message begins with "Error" or is a JSON object that tells of one
-/// ("error", "success": false, "is_error": true, "isError": true, "status": "error"). A call that no
-/// tool message answers has an unknown outcome: it counts as the LLM's choice, so as right.
+/// not JSON, or if the tool's message begins with "Error", "An error occurred" or "Traceback (most
+/// recent call last)", or is a JSON object that tells of an error ("error", "success": false,
+/// "is_error": true, "isError": true, "status": "error"). A call that no tool message answers has an
+/// unknown outcome: it counts as the LLM's choice, so as right.
 ///
 /// DIR gets corpus.jsonl, queries.jsonl and qrels/log.tsv in BEIR's layout, and outcomes.jsonl with a
 /// line for each call. Query texts, names and descriptions of tools and outcomes are written, and
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     }
 
     let files = log.files();
-    check_out(&args.out, files.iter().map(|(path, _)| *path).collect())?;
+    check_out(&args.out, &files.each_ref().map(|(path, _)| *path))?;
     for (path, contents) in &files {
         write_whole(&args.out.join(path), |out| {
             out.write_all(contents.as_bytes())
@@ -82,11 +83,13 @@ The benchmark is {dataset}. A first try, and what a grid of an experiment says:
     Ok(Ending::Fine)
 }
 
-/// Checks that `out` holds nothing, or just the files that this command writes.
+/// Checks that `out` holds nothing but files that this command writes, the first of them included: a
+/// run that was stopped has left it.
 ///
 /// # Errors
 /// It holds something else, or cannot be read.
-fn check_out(out: &Path, ours: BTreeSet<&str>) -> Result<()> {
+fn check_out(out: &Path, ours: &[&str]) -> Result<()> {
+    let first = ours.first().copied().unwrap_or_default();
     let cannot_read = || {
         format!(
             "cannot read {}; name another folder with --out",
@@ -98,12 +101,10 @@ fn check_out(out: &Path, ours: BTreeSet<&str>) -> Result<()> {
         let judgements = names_in(&out.join("qrels")).with_context(cannot_read)?;
         found.extend(judgements.iter().map(|name| format!("qrels/{name}")));
     }
-    let problem = if let Some(foreign) = found.iter().find(|name| !ours.contains(name.as_str())) {
+    let problem = if let Some(foreign) = found.iter().find(|name| !ours.contains(&name.as_str())) {
         format!("holds {foreign}")
-    } else if let Some(missing) = ours.iter().find(|name| !found.contains(**name))
-        && !found.is_empty()
-    {
-        format!("has no {missing}")
+    } else if !found.is_empty() && !found.contains(first) {
+        format!("has no {first}")
     } else {
         return Ok(());
     };

@@ -172,10 +172,11 @@ impl ChatLog {
             let (query, tool) = (query_id(call.query), &self.tools[call.tool].name);
             json!({"query": query, "tool": tool, "success": call.success}).to_string()
         });
+        // Outcomes first: they are what other folders in BEIR's layout do not have.
         [
+            ("outcomes.jsonl", lines(outcomes)),
             ("corpus.jsonl", lines(corpus)),
             ("queries.jsonl", lines(queries)),
-            ("outcomes.jsonl", lines(outcomes)),
             ("qrels/log.tsv", lines([header].into_iter().chain(judged))),
         ]
     }

@@ -5,8 +5,6 @@ use http::StatusCode;
 
 /// Longest answer that is read, in bytes. A choice of tools has a few hundred.
 const MOST_BYTES: usize = 1 << 20;
-/// How much of an error's text is told, in characters.
-const TOLD: usize = 300;
 
 /// Why an attempt came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -44,12 +42,11 @@ pub(super) async fn send(
     }
     if !status.is_success() {
         let text = String::from_utf8_lossy(&body);
-        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let after = headers.get(http::header::RETRY_AFTER);
         return Err(OpenAIError::Boxed(Box::new(Fault::Status {
             status,
             retry_after: after.and_then(|value| value.to_str().ok()?.trim().parse().ok()),
-            text: words.chars().take(TOLD).collect(),
+            text: text.split_whitespace().collect::<Vec<_>>().join(" "),
         })));
     }
     let mut whole = http::Response::new(body);

@@ -30,7 +30,7 @@ impl Place {
     }
 
     fn endpoint_with(&self, access: Access) -> Result<Endpoint, Error> {
-        let recordings = Recordings::open(self.file()).unwrap();
+        let recordings = Recordings::open(self.file(), &access.base_url).unwrap();
         Endpoint::new(access, Prices::builtin().unwrap(), recordings)
     }
 }
@@ -183,12 +183,9 @@ fn what_will_not_help_is_not_tried_again() {
         ),
         (
             Act::Answer(200, "", "{\"choices\": [".to_owned()),
-            "no chat completion",
+            "is no JSON",
         ),
-        (
-            Act::Answer(200, "", "<html>".to_owned()),
-            "no chat completion",
-        ),
+        (Act::Answer(200, "", "<html>".to_owned()), "is no JSON"),
         (
             ok(&"weather ".repeat(10 << 17)),
             "longer than 1048576 bytes",
@@ -210,9 +207,10 @@ fn what_will_not_help_is_not_tried_again() {
 #[test]
 fn a_hang_and_a_slow_stream_end_with_the_time_limit() {
     let drip = Act::Drip(Duration::from_millis(20), says("weather"));
+    // Long enough for a local answer under any load.
     let hasty = |place: &Place, stub: &Stub| {
         let mut access = access(&stub.url);
-        access.timeout = Duration::from_millis(400);
+        access.timeout = Duration::from_secs(2);
         place.endpoint_with(access).unwrap()
     };
     for act in [Act::Hang, drip] {
@@ -227,7 +225,7 @@ fn a_hang_and_a_slow_stream_end_with_the_time_limit() {
     let endpoint = hasty(&Place::new(), &stub);
     let error = endpoint.complete(&[request("rain?")]).unwrap_err();
     assert!(
-        error.to_string().contains("no whole answer within 400ms"),
+        error.to_string().contains("no whole answer within 2s"),
         "{error}"
     );
 }
@@ -248,15 +246,24 @@ fn nobody_listening_is_an_error_without_the_address() {
 fn keys_are_never_shown() {
     let place = Place::new();
     for status in [400, 401, 500] {
-        let stub = Stub::with(vec![Act::Answer(status, "", format!("you sent {KEY}"))]);
+        // The key begins before the end of what is told.
+        let text = format!("{} you sent {KEY}", "x".repeat(275));
+        let stub = Stub::with(vec![Act::Answer(status, "", text)]);
         let error = place
             .endpoint(&stub)
             .complete(&[request("rain?")])
             .unwrap_err();
-        assert!(!format!("{error} {error:?}").contains(KEY), "{error:?}");
+        assert!(
+            !format!("{error} {error:?}").contains(&KEY[..6]),
+            "{error:?}"
+        );
     }
-    assert!(!format!("{:?}", access("http://localhost")).contains(KEY));
-    let stub = Stub::with(vec![ok("weather")]);
+    let shown = format!("{:?}", access("http://user:password@localhost"));
+    assert!(
+        !shown.contains(KEY) && !shown.contains("password"),
+        "{shown}"
+    );
+    let stub = Stub::with(vec![ok(&format!("weather, said {KEY}"))]);
     place.endpoint(&stub).complete(&[request("rain?")]).unwrap();
     let recorded = std::fs::read_to_string(place.file()).unwrap();
     assert!(!recorded.is_empty() && !recorded.contains(KEY));
@@ -315,10 +322,7 @@ fn a_run_that_was_stopped_half_way_makes_no_call_twice() {
     });
     place.endpoint(&stub).complete(&requests(20)).unwrap_err();
     let before = stub.calls().len();
-    assert!(
-        (6..=8).contains(&before),
-        "those under way end, others do not begin: {before}"
-    );
+    assert!(before < 20, "others do not begin: {before}");
     place.endpoint(&stub).complete(&requests(20)).unwrap();
     let calls = stub.calls();
     assert_eq!(calls.len(), 21, "20 answered, 1 refused");
@@ -381,6 +385,106 @@ fn answers_come_in_the_order_of_the_requests() {
         .collect();
     let expected: Vec<String> = (0..12).map(|number| number.to_string()).collect();
     assert_eq!(said, expected);
+}
+
+/// What other endpoints make of OpenAI's format is read as far as it says anything.
+#[test]
+fn answers_of_other_shapes_are_answers() {
+    let says_weather = |message: serde_json::Value| json!({"choices": [{"message": message}]});
+    for body in [
+        says_weather(json!({"content": [{"type": "text", "text": "weather"}]})),
+        json!({
+            "choices": [{"message": {"content": "weather"}}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": null},
+        }),
+        json!({"choices": [{"message": {"content": "weather"}}], "error": null, "usage": null}),
+    ] {
+        let read = choice(&Place::new(), Act::Answer(200, "", body.to_string())).unwrap();
+        assert_eq!(read.tools, [0], "{body}");
+    }
+    for body in [says_weather(json!(null)), json!({"choices": null})] {
+        let read = choice(&Place::new(), Act::Answer(200, "", body.to_string())).unwrap();
+        assert_eq!(read.fault, Some(Fault::Empty), "{body}");
+    }
+    let cut = json!({"choices": [{"finish_reason": "length", "message": {"content": "weather"}}]});
+    let read = choice(&Place::new(), Act::Answer(200, "", cut.to_string())).unwrap();
+    assert_eq!((read.tools.len(), read.fault), (0, Some(Fault::CutOff)));
+}
+
+#[test]
+fn an_error_under_a_status_of_success_is_an_error() {
+    let place = Place::new();
+    let busy = json!({"error": {"code": 503, "message": "busy"}}).to_string();
+    let stub = Stub::with(vec![Act::Answer(200, "", busy), ok("weather")]);
+    place.endpoint(&stub).complete(&[request("rain?")]).unwrap();
+    assert_eq!(stub.calls().len(), 2);
+    let refused = json!({"error": {"message": "no such model"}}).to_string();
+    let stub = Stub::with(vec![Act::Answer(200, "", refused)]);
+    let error = Place::new().endpoint(&stub).complete(&[request("rain?")]);
+    assert!(error.unwrap_err().to_string().contains("no such model"));
+    assert_eq!(stub.calls().len(), 1);
+}
+
+#[test]
+fn where_waiting_does_not_help_nobody_waits() {
+    for act in [
+        Act::Answer(429, "retry-after: 3600\r\n", "come back later".to_owned()),
+        Act::Answer(
+            429,
+            "",
+            json!({"error": {"code": "insufficient_quota"}}).to_string(),
+        ),
+        Act::Answer(307, "location: http://127.0.0.1:9/v1\r\n", String::new()),
+    ] {
+        let stub = Stub::with(vec![act]);
+        let error = Place::new().endpoint(&stub).complete(&[request("rain?")]);
+        assert!(matches!(error, Err(Error::Failed { attempts: 1, .. })));
+        assert_eq!(stub.calls().len(), 1);
+    }
+}
+
+/// The answer counts a thousand times the tokens that were asked for.
+#[test]
+fn an_endpoint_that_does_not_keep_to_the_limit_ends_the_run() {
+    let place = Place::new();
+    let long = says("weather").replace("\"completion_tokens\":10", "\"completion_tokens\":16000");
+    let stub = Stub::with(vec![Act::Answer(200, "", long)]);
+    let mut access = access(&stub.url);
+    access.concurrency = 1;
+    let endpoint = place.endpoint_with(access).unwrap();
+    let error = endpoint.complete(&requests(5)).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("does not keep to max_completion_tokens"),
+        "{error}"
+    );
+    assert_eq!(stub.calls().len(), 1);
+    let recorded = std::fs::read_to_string(place.file()).unwrap();
+    assert_eq!(recorded.lines().count(), 1, "it is paid for, and an answer");
+}
+
+#[test]
+fn work_that_a_gateway_gave_up_on_counts_as_charged() {
+    let stub = Stub::with(vec![Act::Answer(504, "", String::new())]);
+    let mut access = access(&stub.url);
+    access.attempts = 50;
+    access.concurrency = 1;
+    // Enough for a few calls at most: a token is at least a byte.
+    access.budget = 0.01;
+    let error = Place::new()
+        .endpoint_with(access)
+        .unwrap()
+        .complete(&[request("rain?")]);
+    assert!(
+        matches!(error, Err(Error::Budget { made: 0, .. })),
+        "{error:?}"
+    );
+    assert!(
+        (2..20).contains(&stub.calls().len()),
+        "{}",
+        stub.calls().len()
+    );
 }
 
 #[test]

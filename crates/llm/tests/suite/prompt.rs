@@ -15,7 +15,7 @@ fn tools() -> [Tool; 3] {
 fn says(text: &str) -> Reply {
     Reply {
         content: Some(text.to_owned()),
-        calls: Vec::new(),
+        ..Reply::default()
     }
 }
 
@@ -25,8 +25,8 @@ fn calls(calls: &[(&str, &str)]) -> Reply {
         arguments: (*arguments).to_owned(),
     };
     Reply {
-        content: None,
         calls: calls.iter().map(call).collect(),
+        ..Reply::default()
     }
 }
 
@@ -86,6 +86,7 @@ fn lists_are_answered_with_names_alone() {
         ("maps\nmaps", answer(&[2], None)),
         ("None", answer(&[], None)),
         ("None.", answer(&[], None)),
+        ("'None'", answer(&[], None)),
         ("", answer(&[], Some(Fault::Empty))),
         (" \n", answer(&[], Some(Fault::Empty))),
         ("MAPS", answer(&[], Some(Fault::UnknownName))),
@@ -141,11 +142,37 @@ fn functions_are_answered_with_calls() {
 }
 
 #[test]
-fn requests_are_known_by_all_that_is_in_them() {
+fn what_was_cut_off_is_no_choice() {
+    let tools = tools();
+    let offered = tools.each_ref();
+    let cut = |reply: Reply| Reply {
+        cut_off: true,
+        ..reply
+    };
+    for (prompt, reply) in [
+        (Prompt::List, cut(says("maps"))),
+        (Prompt::Functions, cut(calls(&[("maps", "{}")]))),
+    ] {
+        assert_eq!(
+            prompt.read(&offered, &reply),
+            answer(&[], Some(Fault::CutOff))
+        );
+    }
+}
+
+#[test]
+fn a_tool_called_none_can_be_chosen() {
+    let tools = [Tool::new("maps", ""), Tool::new("None", "")];
+    let read = Prompt::List.read(&tools.each_ref(), &says("None"));
+    assert_eq!(read, answer(&[1], None));
+}
+
+#[test]
+fn requests_tell_apart_all_that_they_are_made_of() {
     let tools = tools();
     let offered = tools.each_ref();
     let ask = |prompt: Prompt, model, most, query, tools: &[&Tool]| {
-        prompt.request(model, most, query, tools).hash()
+        prompt.request(model, most, query, tools).body().to_string()
     };
     let hashes = [
         ask(Prompt::List, "m", 32, "rain?", &offered),

@@ -69,6 +69,9 @@ fn serve(
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
+    if line.is_empty() {
+        return None; // The client gave up before it had sent anything.
+    }
     assert!(line.starts_with("POST /v1/chat/completions "), "{line}");
     let (mut length, mut authorization) = (0, String::new());
     loop {

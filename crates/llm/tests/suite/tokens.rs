@@ -109,11 +109,11 @@ fn a_request_with_functions_is_the_sum_of_its_parts() {
 fn calls_in_a_reply_count_with_their_arguments() {
     let counter = counter();
     let reply = Reply {
-        content: None,
         calls: vec![FunctionCall {
             name: "weather".to_owned(),
             arguments: "{}".to_owned(),
         }],
+        ..Reply::default()
     };
     assert_eq!(counter.reply(&reply), 1 + counter.text("weather") + 1);
     assert_eq!(counter.reply(&Reply::default()), 0);

@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use oats_llm::{
-    Chat, Completion, Error as LlmError, FunctionCall, Prompt, Recordings, Replay, Reply,
-};
+use oats_llm::{Chat, Completion, Error as LlmError, FunctionCall, Prompt, Replay, Reply};
+use oats_metrics::Usage;
 use oats_routers::{Error, Progress, Request, Router, RouterSpec, Training, llm::LlmParams};
 use serde_json::Value;
 
@@ -29,9 +28,13 @@ impl<F: Fn(&Value) -> Reply + Send + Sync> Chat for Stand<F> {
             asked.push(request.body().clone());
             Completion {
                 reply: (self.answer)(request.body()),
-                usage: Default::default(),
-                model: String::new(),
-                milliseconds: 1,
+                usage: Usage {
+                    input: 10,
+                    cached_input: 0,
+                    output: 2,
+                },
+                model: "a model".to_owned(),
+                milliseconds: 3,
             }
         };
         Ok(requests.iter().map(answer).collect())
@@ -48,7 +51,7 @@ fn stand<F: Fn(&Value) -> Reply + Send + Sync>(answer: F) -> Arc<Stand<F>> {
 fn says(text: String) -> Reply {
     Reply {
         content: Some(text),
-        calls: Vec::new(),
+        ..Reply::default()
     }
 }
 
@@ -129,7 +132,6 @@ fn offers_the_pool_in_an_order_that_does_not_follow_the_sources() {
 fn functions_are_called() {
     let problem = Problem::random(3, 6, 5, 4).in_words();
     let chat = stand(|body| Reply {
-        content: None,
         calls: vec![FunctionCall {
             name: body["tools"][2]["function"]["name"]
                 .as_str()
@@ -137,6 +139,7 @@ fn functions_are_called() {
                 .to_owned(),
             arguments: "{}".to_owned(),
         }],
+        ..Reply::default()
     });
     let params = LlmParams {
         prompt: Prompt::Functions,
@@ -177,10 +180,11 @@ fn preparing_asks_for_everything_and_counts_what_is_no_choice() {
         .map(|body| body["messages"][0]["content"].as_str().unwrap().len() % 3)
         .collect();
     let count = |kind| kinds.iter().filter(|&&one| one == kind).count();
-    let mut expected = format!("4 answers, {} choose no tool", count(1));
+    let mut expected = format!("4 answers of a model, {} choose no tool", count(1));
     if count(2) > 0 {
         expected += &format!(", {} with an unknown name", count(2));
     }
+    expected += "; 40 tokens in, 8 out, 3 ms a call";
     assert_eq!(lines.into_inner().unwrap(), [expected]);
 }
 
@@ -188,11 +192,8 @@ fn preparing_asks_for_everything_and_counts_what_is_no_choice() {
 fn without_answers_preparing_fails_and_nothing_is_ranked() {
     let problem = Problem::random(3, 6, 4, 4).in_words();
     let folder = tempfile::tempdir().unwrap();
-    let recordings = Recordings::open(folder.path().join("calls.jsonl")).unwrap();
-    let chat: Arc<dyn Chat> = Arc::new(Replay {
-        recordings,
-        why: "there is none".to_owned(),
-    });
+    let file = folder.path().join("calls.jsonl");
+    let chat: Arc<dyn Chat> = Arc::new(Replay::new(file, "https://one.example", "there is none"));
     let router = fit(&problem, list(), chat);
     let error = router
         .prepare(&[problem.request(0)], Progress::silent())
