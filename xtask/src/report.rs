@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use oats_harness::{
     Frontier, FrontierPoints, Manifest, Study, costs_report, frontier_report, report,
     rows::read_rows, write_whole,
@@ -51,10 +51,19 @@ fn readme_text(study: &Study, folder: &Path) -> Result<String> {
 pub(crate) fn points(study: &Frontier, folder: &Path) -> Result<FrontierPoints> {
     let other = |name: &str, file: &str| -> Result<PathBuf> {
         let beside = folder.with_file_name(name).join(file);
-        Ok(match beside.exists() {
-            true => beside,
-            false => workspace::root()?.join("results").join(name).join(file),
-        })
+        if beside.exists() {
+            return Ok(beside);
+        }
+        let committed = workspace::root()?.join("results").join(name).join(file);
+        ensure!(
+            committed.exists(),
+            "{}: there are no rows of `{name}`, which it is to be joined with: neither {} nor {}; run \
+             that experiment first",
+            study.name,
+            beside.display(),
+            committed.display()
+        );
+        Ok(committed)
     };
     let manifest = Manifest::read(&folder.join("manifest.json"))?;
     let manifest = manifest.with_context(|| {
@@ -74,8 +83,6 @@ pub(crate) fn points(study: &Frontier, folder: &Path) -> Result<FrontierPoints> 
 
 #[cfg(test)]
 mod tests {
-    use anyhow::ensure;
-
     use super::*;
 
     #[test]

@@ -76,8 +76,8 @@ pub use costs::{
 pub use error::Error;
 pub use experiment::{Experiment, Grid, Pool, Quick, RouterEntry};
 pub use frontier::{
-    CitedLatency, CitedQuality, Frontier, FrontierPoints, FrontierSummary, LlmRange, Point,
-    frontier_report, run_frontier,
+    CitedLatency, Frontier, FrontierPoints, FrontierSummary, LlmRange, Point, frontier_report,
+    run_frontier,
 };
 pub use manifest::{DatasetEntry, Manifest};
 pub use observer::Observer;

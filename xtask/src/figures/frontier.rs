@@ -68,8 +68,8 @@ pub(super) fn draw(points: &FrontierPoints, title: &str) -> Result<Option<String
             "NDCG@5 over each query's candidates, query split, with 95 % intervals. Routers: text in to \
              ranked tools out on one core, and that core's price."
                 .to_owned(),
-            "Shaded: an LLM that selects instead. Its latency is cited, its tokens are counted. Where its \
-             quality is cited (of a subset; README.md names it) the shade ends there."
+            "Shaded: an LLM that selects instead, of unknown quality. Its latency is cited (arXiv \
+             2603.13426), its tokens are counted, from the cheapest price to the dearest."
                 .to_owned(),
         ];
         style::heading(canvas, title, &lines)?;
@@ -92,8 +92,7 @@ fn draw_panel(area: &Canvas<'_>, axis: &Axis, llm: &LlmRange, routers: &[&Point]
     let lowest = routers
         .iter()
         .filter_map(|point| point.quality)
-        .map(|[_, low, _]| low)
-        .chain(llm.quality.map(|[low, _]| low));
+        .map(|[_, low, _]| low);
     let floor = (lowest.fold(1.0, f64::min) * 10.0).floor() / 10.0;
     let mut chart = ChartBuilder::on(area)
         .margin(14)
@@ -113,20 +112,10 @@ fn draw_panel(area: &Canvas<'_>, axis: &Axis, llm: &LlmRange, routers: &[&Point]
         (px - left, py - top)
     };
     if let Some([from, to]) = (axis.of_llm)(llm) {
-        let [low, high] = llm.quality.unwrap_or([floor, 1.0]);
-        let corners = [pixel(from, high), pixel(to, low)];
+        let corners = [pixel(from, 1.0), pixel(to, floor)];
         area.draw(&Rectangle::new(corners, style::FAINT.mix(0.16).filled()))?;
-        let quality = match llm.quality {
-            Some(_) => ", quality cited",
-            None => "",
-        };
-        let words = format!("LLM, {}{quality}", axis.known);
-        // Below the shade, or else at its top.
-        let y = match llm.quality {
-            Some(_) => corners[1].1 + 10,
-            None => corners[0].1 + 12,
-        };
-        let at = (corners[1].0, y);
+        let words = format!("LLM, {}", axis.known);
+        let at = (corners[1].0, corners[0].1 + 12);
         area.draw(&Text::new(
             words,
             at,

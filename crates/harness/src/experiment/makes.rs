@@ -73,7 +73,7 @@ fn is_one_of<T: ToString>(
 }
 
 /// A folder's rows have the folder's name, without the way to it.
-fn is_of_dataset(row: &impl Row, datasets: &[Dataset]) -> bool {
+pub(crate) fn is_of_dataset(row: &impl Row, datasets: &[Dataset]) -> bool {
     let is_folder = |dataset: &Dataset| matches!(dataset, Dataset::Beir(_));
     is_one_of(row, "dataset", datasets)
         || (datasets.iter().any(is_folder)

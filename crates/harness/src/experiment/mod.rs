@@ -30,7 +30,7 @@
 //! ```
 
 pub(crate) mod check;
-mod makes;
+pub(crate) mod makes;
 pub(crate) mod quick;
 mod router_entry;
 

@@ -42,8 +42,8 @@ const K: usize = 5;
 /// Fits every router to the training part of seed 0, times it on test queries, and writes the
 /// experiment's folder. Timings differ from run to run.
 ///
-/// Routers take turns, query by query, so that all of them meet with the same disturbances; a tenth as
-/// many queries go before, untimed. A request includes its embedding, where the router reads one.
+/// Routers take turns, query by query, and each is the first for some, so that all of them meet with
+/// the same disturbances; a tenth as many queries go before, untimed. A request includes its embedding, where the router reads one.
 ///
 /// # Errors
 /// Bad content, a missing data set that is required, a fit that fails, a price list without a machine,
@@ -164,6 +164,8 @@ impl Timing<'_> {
             }
             for query in &queries {
                 self.serve(query, &pools, &mut timed, Latencies::record)?;
+                // Whoever is first finds the query in no cache: everybody is, in turn.
+                timed.rotate_left(1);
                 self.observer.advance(1);
             }
             Ok::<(), Error>(())
@@ -229,9 +231,10 @@ impl Timing<'_> {
 
     /// As many test queries as are to be timed, spread evenly over the test part.
     fn queries(&self, split: &Split) -> Vec<&Query> {
-        let step = split.test.len().div_ceil(self.study.queries).max(1);
-        let test = split.test.iter().step_by(step);
-        test.map(|&query| &self.benchmark.queries()[query])
+        let (there, wanted) = (split.test.len(), self.study.queries);
+        let positions = (0..wanted.min(there)).map(|index| index * there / wanted.min(there));
+        positions
+            .map(|position| &self.benchmark.queries()[split.test[position]])
             .collect()
     }
 

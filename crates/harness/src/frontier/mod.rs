@@ -15,14 +15,9 @@
 //! queries = 200                            # test queries that are timed
 //! routers = ["dense", "oats-s1"]           # labels as in `quality`
 //!
-//! [llm]                                    # of an LLM that selects tools, as others report it
+//! [llm]                                    # how long an LLM takes that selects tools, as others report
 //! milliseconds = [500, 2000]
 //! source = "Chen et al., arXiv 2603.13426"
-//!
-//! [[cited]]                                # how well LLMs choose, as others report it
-//! dataset = "metatool"
-//! range = [0.44, 0.73]
-//! source = "Huang et al., arXiv 2310.03128, Table 3"
 //! ```
 
 mod measure;
@@ -44,6 +39,7 @@ use crate::{
     EmbedderKind, Pool, RouterEntry,
     experiment::{
         check::{check_folder, check_list},
+        makes::is_of_dataset,
         quick::{check_part, keep},
     },
     rows::LatencyRow,
@@ -85,9 +81,6 @@ pub struct Frontier {
     pub routers: Vec<RouterEntry>,
     /// How long an LLM takes.
     pub llm: CitedLatency,
-    /// How well LLMs choose.
-    #[serde(default)]
-    pub cited: Vec<CitedQuality>,
 }
 
 /// How long an LLM takes to select tools, by somebody's word.
@@ -97,18 +90,6 @@ pub struct CitedLatency {
     /// From, to.
     pub milliseconds: [f64; 2],
     /// Whose word.
-    pub source: String,
-}
-
-/// How well LLMs select tools of a dataset, by somebody's word.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CitedQuality {
-    /// The dataset.
-    pub dataset: String,
-    /// The worst and the best, on the metric's scale.
-    pub range: [f64; 2],
-    /// Whose word, of which LLMs and queries.
     pub source: String,
 }
 
@@ -127,14 +108,11 @@ impl Frontier {
                 return Err(format!("embedders: there is none for `{dataset}`"));
             }
         }
-        let ranges = self.cited.iter().map(|cited| ("cited: range", cited.range));
-        let llm = ("llm: milliseconds", self.llm.milliseconds);
-        for (field, [low, high]) in ranges.chain([llm]) {
-            if !(low.is_finite() && high.is_finite() && 0.0 <= low && low <= high) {
-                return Err(format!(
-                    "{field}: must be two numbers from 0 up, the lower first"
-                ));
-            }
+        let [low, high] = self.llm.milliseconds;
+        if !(low.is_finite() && high.is_finite() && 0.0 <= low && low <= high) {
+            return Err(
+                "llm: milliseconds: must be two numbers from 0 up, the lower first".to_owned(),
+            );
         }
         Ok(())
     }
@@ -154,9 +132,6 @@ impl Frontier {
     pub(crate) fn makes(&self, row: &LatencyRow) -> bool {
         row.experiment == self.name
             && self.routers.iter().any(|router| router.label == row.router)
-            && self
-                .datasets
-                .iter()
-                .any(|dataset| dataset.to_string() == row.dataset)
+            && is_of_dataset(row, &self.datasets)
     }
 }

@@ -1,5 +1,9 @@
 //! Rows of three experiments, joined.
 
+use std::collections::BTreeSet;
+
+use oats_llm::MachinePrice;
+
 use super::{Frontier, POOLS};
 use crate::{
     Manifest,
@@ -15,6 +19,8 @@ pub struct FrontierPoints {
     pub llms: Vec<LlmRange>,
     /// Which files were not upstream's, in words.
     pub(crate) not_upstream: String,
+    /// What a core costs, if there is a price list.
+    pub(crate) machine: Option<MachinePrice>,
 }
 
 /// A router on a pool of a dataset.
@@ -32,6 +38,8 @@ pub struct Point {
     pub p50_ms: f64,
     /// The 95th percentile.
     pub p95_ms: f64,
+    /// Of how many requests.
+    pub requests: usize,
     /// Per million requests: the mean time, at the price of one core; `None` without a price list.
     pub dollars: Option<f64>,
 }
@@ -43,18 +51,21 @@ pub struct LlmRange {
     pub dataset: String,
     /// `candidates` or `catalogue`.
     pub pool: String,
-    /// Cited, of candidates only.
-    pub quality: Option<[f64; 2]>,
     /// Cited.
     pub milliseconds: [f64; 2],
-    /// Per million requests: counted tokens at all prices of the list, by both prompts.
+    /// Per million requests: counted tokens at all prices of the list, by both prompts, nothing of them
+    /// from a cache.
     pub dollars: Option<[f64; 2]>,
+    /// The names of these prices.
+    pub prices: Vec<String>,
 }
 
 /// The quantity of cost rows that is read.
 const DOLLARS: &str = "dollars-per-million-requests";
 /// Scenarios of cost rows in which an LLM selects.
-const SELECTS: &str = "select-";
+const SELECTS: [&str; 2] = ["select-list", "select-functions"];
+/// How much less time a router must take than another to be faster: timings of the same work differ.
+const FASTER: f64 = 0.9;
 
 impl FrontierPoints {
     /// Joins the study's own rows with those of the experiments that it names.
@@ -75,15 +86,14 @@ impl FrontierPoints {
         });
         let quality = means_over_most_seeds(quality);
         let (mut routers, mut llms) = (Vec::new(), Vec::new());
-        for dataset in study.datasets.iter().map(ToString::to_string) {
-            let core_hour = manifest
-                .prices(&dataset)
-                .and_then(|prices| prices.machine().ok())
-                .map(|machine| machine.core_hour);
+        let timed: BTreeSet<&String> = latency.iter().map(|row| &row.dataset).collect();
+        let machine = |dataset: &str| manifest.prices(dataset)?.machine().ok();
+        for dataset in timed.iter().copied() {
+            let core_hour = machine(dataset).map(|machine| machine.core_hour);
             for pool in POOLS.map(|pool| pool.to_string()) {
                 let timed: Vec<&LatencyRow> = latency
                     .iter()
-                    .filter(|row| row.dataset == dataset && row.pool == pool)
+                    .filter(|row| row.dataset == *dataset && row.pool == pool)
                     .collect();
                 if timed.is_empty() {
                     continue;
@@ -99,7 +109,7 @@ impl FrontierPoints {
                         continue;
                     };
                     let chosen = quality.iter().find(|row| {
-                        row.dataset == dataset
+                        row.dataset == *dataset
                             && row.pool == pool
                             && row.router == *router
                             && row.embedder == p50.embedder
@@ -112,22 +122,22 @@ impl FrontierPoints {
                             .map(|row| [row.value, row.ci_low, row.ci_high].map(|n| n.get())),
                         p50_ms: p50.value.get(),
                         p95_ms: p95.value.get(),
+                        requests: p50.n,
                         // Milliseconds a request are thousands of seconds a million.
                         dollars: core_hour.map(|price| mean.value.get() * 1e3 / 3600.0 * price),
                     });
                 }
-                let cited = study.cited.iter().find(|cited| cited.dataset == dataset);
+                let selections: Vec<&CostRow> = costs
+                    .iter()
+                    .filter(|row| row.dataset == *dataset && row.shown == pool)
+                    .filter(|row| row.quantity == DOLLARS)
+                    .filter(|row| SELECTS.contains(&row.scenario.as_str()))
+                    .collect();
+                let prices: BTreeSet<&String> = selections.iter().map(|row| &row.price).collect();
                 llms.push(LlmRange {
-                    quality: cited
-                        .filter(|_| pool == POOLS[0].to_string())
-                        .map(|cited| cited.range),
                     milliseconds: study.llm.milliseconds,
-                    dollars: range(costs.iter().filter(|row| {
-                        row.dataset == dataset
-                            && row.shown == pool
-                            && row.quantity == DOLLARS
-                            && row.scenario.starts_with(SELECTS)
-                    })),
+                    dollars: range(&selections),
+                    prices: prices.into_iter().cloned().collect(),
                     dataset: dataset.clone(),
                     pool,
                 });
@@ -137,6 +147,7 @@ impl FrontierPoints {
             routers,
             llms,
             not_upstream: manifest.not_upstream_note(),
+            machine: timed.first().and_then(|dataset| machine(dataset)).cloned(),
         }
     }
 
@@ -150,19 +161,21 @@ impl FrontierPoints {
 }
 
 impl Point {
-    /// Whether none of `others` chooses better in less time.
+    /// Whether none of `others` chooses better in clearly less time.
     pub fn is_on_the_frontier(&self, others: &[&Self]) -> bool {
         let Some([own, ..]) = self.quality else {
             return false;
         };
         others.iter().all(|other| {
-            other.quality.is_none_or(|[theirs, ..]| theirs <= own) || other.p50_ms >= self.p50_ms
+            other.quality.is_none_or(|[theirs, ..]| theirs <= own)
+                || other.p50_ms >= FASTER * self.p50_ms
         })
     }
 }
 
-fn range<'a>(rows: impl Iterator<Item = &'a CostRow>) -> Option<[f64; 2]> {
-    rows.map(|row| row.value.get()).fold(None, |range, value| {
+fn range(rows: &[&CostRow]) -> Option<[f64; 2]> {
+    let values = rows.iter().map(|row| row.value.get());
+    values.fold(None, |range, value| {
         let [low, high] = range.unwrap_or([value, value]);
         Some([value.min(low), value.max(high)])
     })

@@ -1,6 +1,6 @@
 //! The answer, written from the joined rows.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{Frontier, FrontierPoints, LlmRange, Point};
 
@@ -20,7 +20,7 @@ pub fn frontier_report(study: &Frontier, points: &FrontierPoints, figure: Option
     for llm in &points.llms {
         text += &table(study, llm, &points.of(&llm.dataset, &llm.pool));
     }
-    text + &notes(study) + &points.not_upstream
+    text + &notes(study, points) + &points.not_upstream
 }
 
 fn sentence(study: &Frontier, llm: &LlmRange, routers: &[&Point]) -> String {
@@ -35,12 +35,13 @@ fn sentence(study: &Frontier, llm: &LlmRange, routers: &[&Point]) -> String {
         "- **{}, {} split, {}.** ",
         llm.dataset, study.split, llm.pool
     );
-    if let Some((quality, best)) = best {
+    if let Some((_, best)) = best {
         let _ = write!(
             text,
-            "{} chooses best: {} {quality:.3}, in {} ms. ",
+            "{} has the highest {}, {}, in {} ms. ",
             best.router,
             study.metric.to_string().to_uppercase(),
+            quality(best),
             milliseconds(best.p50_ms)
         );
     }
@@ -70,8 +71,8 @@ fn table(study: &Frontier, llm: &LlmRange, routers: &[&Point]) -> String {
     let metric = study.metric.to_string().to_uppercase();
     let mut text = format!(
         "\n## {}, {} split, {}\n\n\
-         | router | {metric} | p50, ms | p95, ms | dollars per million |\n\
-         | --- | --- | --- | --- | --- |\n",
+         | router | {metric} | p50, ms | p95, ms | requests timed | dollars per million |\n\
+         | --- | --- | --- | --- | --- | --- |\n",
         llm.dataset, study.split, llm.pool
     );
     for point in routers {
@@ -79,55 +80,65 @@ fn table(study: &Frontier, llm: &LlmRange, routers: &[&Point]) -> String {
         if point.is_on_the_frontier(routers) {
             name = format!("**{name}**");
         }
-        let quality = point
-            .quality
-            .map_or("not measured".to_owned(), |[value, low, high]| {
-                format!("{value:.3} [{low:.3}, {high:.3}]")
-            });
         let _ = writeln!(
             text,
-            "| {name} | {quality} | {} | {} | {} |",
+            "| {name} | {} | {} | {} | {} | {} |",
+            quality(point),
             milliseconds(point.p50_ms),
             milliseconds(point.p95_ms),
+            point.requests,
             point.dollars.map_or("–".to_owned(), dollars)
         );
     }
-    let quality = llm
-        .quality
-        .map_or("not measured".to_owned(), |[low, high]| {
-            format!("cited: {low:.3} to {high:.3}")
-        });
     let tokens = llm.dollars.map_or("–".to_owned(), |[low, high]| {
         format!("{} to {}", dollars(low), dollars(high))
     });
     let [low, high] = llm.milliseconds;
     let _ = writeln!(
         text,
-        "| an LLM | {quality} | cited: {low:.0} to {high:.0} | – | {tokens} |"
+        "| an LLM | not measured | cited: {low:.0} to {high:.0} | – | – | counted: {tokens} |"
     );
     text
 }
 
-fn notes(study: &Frontier) -> String {
-    let mut cited = format!("latency: {}", study.llm.source.trim());
-    for one in &study.cited {
-        let _ = write!(cited, "; quality on {}: {}", one.dataset, one.source.trim());
+fn quality(point: &Point) -> String {
+    match point.quality {
+        Some([value, low, high]) => format!("{value:.3} [{low:.3}, {high:.3}]"),
+        None => "not measured".to_owned(),
     }
+}
+
+fn notes(study: &Frontier, points: &FrontierPoints) -> String {
+    let machine = points.machine.as_ref().map_or(String::new(), |machine| {
+        format!(
+            " (`{}`, ${} an hour, {}, {})",
+            machine.name, machine.core_hour, machine.dated, machine.source
+        )
+    });
+    let prices: BTreeSet<&str> = points
+        .llms
+        .iter()
+        .flat_map(|llm| llm.prices.iter().map(String::as_str))
+        .collect();
     format!(
         "
 ## How to read this
 
 Written from `latency.csv`, from `metrics.csv` of [{quality}](../{quality}/README.md) and from `costs.csv` of
 [{costs}](../{costs}/README.md) by `cargo xtask reproduce --bless`. Times are from a text to its five best tools,
-the text's embedding included, one request at a time on one thread of the machine that `manifest.json` names;
-they differ from machine to machine and from run to run, and are not compared with the committed ones. Routers
-are fitted to the training part of seed 0; networks, to be timed, for one epoch only, which changes their
-weights and not their work. A router's dollars are its mean time at the price of one core, always busy; an
-LLM's are counted tokens at every price of the list, by both prompts. Bold: no other router chooses better in
-less time. Cited, and not measured here: {cited}.
+the text's embedding included, one request at a time on one thread of the machine that `manifest.json` names,
+which had been at it for a while; they differ from machine to machine and from run to run, and are not compared
+with the committed ones. Routers are fitted to the training part of seed 0; networks, to be timed, for one epoch
+only, which changes their weights and not their work. A router's dollars are its mean time at the price of one
+core{machine}, always busy. An LLM's dollars are counted tokens, from the cheapest of the prices {prices} to the
+dearest, by both prompts and nothing of it cached; its latency is cited: {source}. How well an LLM chooses was not
+measured; [llm](../llm/README.md) has published numbers, of another metric and of a subset. Bold: no other router
+chooses better in less than nine tenths of the time.
 ",
         quality = study.quality,
         costs = study.costs,
+        prices = Vec::from_iter(prices).join(", "),
+        source = study.llm.source.trim(),
     )
 }
 

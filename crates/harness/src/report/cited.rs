@@ -17,8 +17,11 @@ pub(super) fn write(
     numbers: &[CitedNumber],
     only: &Only,
 ) -> String {
-    let mut text = format!("\n## {heading}\n");
     let rows = measured.rows(measured.metrics, only);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n## {heading}\n");
     for (page, rows) in measured.pages(rows, &[]) {
         let _ = write!(
             text,

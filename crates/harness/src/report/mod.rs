@@ -215,9 +215,14 @@ impl Section {
                 label("to", along, to)?;
                 baseline(against)?;
             }
-            Self::Cited { source, .. } => {
+            Self::Cited {
+                source, numbers, ..
+            } => {
                 if source.trim().is_empty() {
                     return Err("report: source: say where the numbers stand".to_owned());
+                }
+                if numbers.is_empty() || numbers.iter().any(|one| !one.value.is_finite()) {
+                    return Err("report: numbers: give some, all of them finite".to_owned());
                 }
             }
         }
