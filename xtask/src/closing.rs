@@ -15,6 +15,8 @@ const SHOWN: usize = 10;
 /// What the experiments' verdicts come to.
 #[derive(Default)]
 pub(crate) struct Closing {
+    /// Whether anything was run.
+    ran: bool,
     /// By result file.
     verdicts: Vec<(String, Verdict)>,
     /// How many committed rows were not compared, by the reason; 0 where none were committed.
@@ -22,10 +24,15 @@ pub(crate) struct Closing {
 }
 
 impl Closing {
-    pub(crate) fn add(&mut self, file: String, verdict: Verdict, skipped: &[Skip]) {
+    /// An experiment of which something was run or not, and what was left out.
+    pub(crate) fn add_run(&mut self, ran: bool, skipped: &[Skip]) {
+        self.ran |= ran;
         for skip in skipped {
             self.not_compared.entry(skip.reason.clone()).or_default();
         }
+    }
+
+    pub(crate) fn add(&mut self, file: String, verdict: Verdict) {
         for (reason, count) in &verdict.not_compared {
             *self.not_compared.entry(reason.clone()).or_default() += count;
         }
@@ -85,6 +92,9 @@ impl Closing {
             "Nothing compared: the committed results come from other data.".to_owned()
         } else if self.sum(|verdict| verdict.new) > 0 {
             "Nothing compared: results/ has none of these rows; --bless takes them over.".to_owned()
+        } else if self.ran {
+            "Nothing compared: what was run, such as timings, is not held against committed rows."
+                .to_owned()
         } else {
             "Nothing compared: nothing was run.".to_owned()
         }

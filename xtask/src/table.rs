@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use oats_harness::{
     Costs, Experiment, Frontier, Manifest,
-    rows::{CostRow, LatencyRow, MetricRow, NONE, Row, means_over_most_seeds},
+    rows::{CostRow, DOLLARS, LatencyRow, MetricRow, NONE, Row, means_over_most_seeds},
 };
 use oats_routers::RouterSpec;
 
@@ -225,11 +225,7 @@ fn outcomes(experiment: &Experiment, rows: &[&MetricRow]) -> Vec<String> {
 /// One table a dataset: what an LLM is shown and what that costs, or a chain's tokens by depth, at the
 /// price list's first model.
 pub(crate) fn costs(costs: &Costs, rows: &[CostRow], manifest: &Manifest) -> String {
-    let prices = manifest
-        .datasets
-        .keys()
-        .find_map(|name| manifest.prices(name));
-    let Some(model) = prices.and_then(|prices| prices.first_model().ok()) else {
+    let Some(model) = manifest.first_model() else {
         return String::new();
     };
     let (heading, label): (&str, fn(&CostRow) -> &str) = match costs {
@@ -238,7 +234,7 @@ pub(crate) fn costs(costs: &Costs, rows: &[CostRow], manifest: &Manifest) -> Str
     };
     let rows = rows.iter().filter(|row| {
         row.price == model.name
-            && row.quantity == "dollars-per-million-requests"
+            && row.quantity == DOLLARS
             && row.dataset != NONE
             && label(row) != NONE
     });

@@ -4,7 +4,7 @@ use std::{collections::HashSet, path::Path};
 
 use crate::{
     Costs, Error, Experiment, Frontier, Manifest,
-    rows::{CostRow, LatencyRow, MetricRow, NONE, Row, TestRow, merge_rows, read_rows, write_rows},
+    rows::{CostRow, LatencyRow, MetricRow, Row, TestRow, merge_rows, read_rows, write_rows},
 };
 
 /// Merges an experiment's folder `from` a run into its folder under the committed results: rows with
@@ -24,19 +24,19 @@ pub fn bless(experiment: &Experiment, from: &Path, into: &Path) -> Result<(), Er
     write_manifest(manifest, into)
 }
 
-/// The same for an experiment that counts tokens. Rows with a price that is no longer in the list go
-/// too, of the datasets that were run.
+/// The same for an experiment that counts tokens, but that of a dataset that was run nothing else stays:
+/// a run makes all its rows.
 ///
 /// # Errors
 /// Those of [`bless`].
 pub fn bless_costs(costs: &Costs, from: &Path, into: &Path) -> Result<(), Error> {
     let ran = Manifest::read(&from.join("manifest.json"))?;
-    let is_priced = |row: &CostRow| match ran.as_ref().and_then(|ran| ran.prices(&row.dataset)) {
-        Some(prices) => row.price == NONE || prices.names().any(|name| name == row.price),
-        None => true,
+    let was_run = |dataset: &str| {
+        let mut manifests = ran.iter();
+        manifests.any(|ran| ran.datasets.contains_key(dataset))
     };
     let rows = Merging::<CostRow>::read("costs.csv", from, into, |row| {
-        costs.makes(row) && is_priced(row)
+        costs.makes(row) && !was_run(&row.dataset)
     })?;
     let manifest = merged_manifest(from, into, &rows)?;
     rows.write(into)?;

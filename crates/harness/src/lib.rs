@@ -30,17 +30,15 @@
 //! | --- | --- |
 //! | [`Experiment`], [`Grid`], [`Pool`], [`Quick`], [`RouterEntry`] | `experiment/`: the TOML format |
 //! | [`Outcomes`], [`Drawn`] | `outcomes.rs`: what routers learn from: labels or a log |
-//! | [`Study`] | `study.rs`: an experiment of any kind |
-//! | [`Costs`], [`run_costs`] | `costs/`: experiments that count tokens and price them |
+//! | [`Study`] | `study.rs`: an experiment of any kind, by its TOML's `kind`; `parse.rs`: TOML with the place of what is wrong |
+//! | [`Costs`], [`run_costs`], [`costs_report`] | `costs/`: experiments that count tokens and price them |
 //! | [`Frontier`], [`run_frontier`] | `frontier/`: routers timed, their rows joined with quality and costs |
 //! | [`Resources`] | `resources.rs`: benchmarks and embedders, each loaded once; vectors |
 //! | [`run`], [`RunOptions`], [`RunSummary`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
 //! | [`RunSummary::forget_cells`] | `journal.rs`: finished cells on disk |
 //! | [`rows`], [`Manifest`] | the result files |
-//! | [`Verdict`], [`bless`], [`bless_costs`] | committed results: compared, updated |
+//! | [`Verdict`], [`bless`], [`bless_costs`], [`bless_frontier`] | committed results: compared, updated |
 //! | [`report()`], [`Section`] | `report/`: an experiment's answer in words and tables |
-//! | [`Study`] | `study.rs`: an experiment of any kind, by its TOML's `kind`; `parse.rs`: TOML with the place of what is wrong |
-//! | [`Costs`], [`run_costs`], [`costs_report`] | `costs/`: experiments that count tokens and price them |
 //! | [`Observer`] | `observer.rs`: progress |
 
 mod aggregate;

@@ -13,7 +13,7 @@ use oats_datasets::{
     split::normalise,
 };
 use oats_embedders::Embedder;
-use oats_llm::Prices;
+use oats_llm::{ModelPrice, Prices};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -130,6 +130,12 @@ impl Manifest {
     /// The price list of a dataset's newest run, if it had one.
     pub fn prices(&self, dataset: &str) -> Option<&Prices> {
         self.datasets.get(dataset)?.first()?.prices.as_ref()
+    }
+
+    /// The model that is spoken of where only one is: the first of the first price list.
+    pub fn first_model(&self) -> Option<&ModelPrice> {
+        let prices = self.datasets.keys().find_map(|name| self.prices(name))?;
+        prices.first_model().ok()
     }
 
     /// Where `measured` has other prices than these committed results: rows with a price, which

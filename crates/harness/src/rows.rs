@@ -8,6 +8,8 @@ use crate::{Error, TOLERANCE, write::write_whole};
 
 /// In a column of labels: there is nothing to name.
 pub const NONE: &str = "none";
+/// In the column `quantity`: what all sums of money but labels' are.
+pub const DOLLARS: &str = "dollars-per-million-requests";
 /// In the column `embedder`: the router reads no embeddings.
 pub(crate) const NO_EMBEDDER: &str = "none";
 

@@ -127,13 +127,19 @@ impl Prices {
     /// The price of a model's tokens.
     ///
     /// # Errors
-    /// [`Error::NoPrice`].
+    /// [`Error::NoPrice`] if the list does not have it.
     pub fn model(&self, name: &str) -> Result<&ModelPrice, Error> {
         let mut models = self.list.models.iter();
-        let known = || self.list.models.iter().map(|model| model.name.as_str());
-        models
-            .find(|model| model.name == name)
-            .ok_or_else(|| self.lacks("model", name, known()))
+        let found = models.find(|model| model.name == name);
+        found.ok_or_else(|| {
+            let known = self.list.models.iter().map(|model| model.name.as_str());
+            Error::NoPrice {
+                file: self.file.clone(),
+                what: "model",
+                name: name.to_owned(),
+                known: known.collect::<Vec<_>>().join(", "),
+            }
+        })
     }
 
     /// The file it was read from, or `built-in`.
@@ -149,10 +155,10 @@ impl Prices {
     /// The price of the list's first model.
     ///
     /// # Errors
-    /// [`Error::NoPrice`] if it has none.
+    /// [`Error::Prices`] if it has none.
     pub fn first_model(&self) -> Result<&ModelPrice, Error> {
         let first = self.list.models.first();
-        first.ok_or_else(|| self.lacks("model", "any", std::iter::empty()))
+        first.ok_or_else(|| self.has_no("model"))
     }
 
     /// The names of all prices: models, then machines.
@@ -169,23 +175,18 @@ impl Prices {
     /// The price of the list's first machine.
     ///
     /// # Errors
-    /// [`Error::NoPrice`] if it has none.
+    /// [`Error::Prices`] if it has none.
     pub fn machine(&self) -> Result<&MachinePrice, Error> {
         let first = self.list.machines.first();
-        first.ok_or_else(|| self.lacks("machine", "any", std::iter::empty()))
+        first.ok_or_else(|| self.has_no("machine"))
     }
 
-    fn lacks<'a>(
-        &self,
-        what: &'static str,
-        name: &str,
-        known: impl Iterator<Item = &'a str>,
-    ) -> Error {
-        Error::NoPrice {
-            file: self.file.clone(),
-            what,
-            name: name.to_owned(),
-            known: known.collect::<Vec<_>>().join(", "),
+    fn has_no(&self, what: &str) -> Error {
+        Error::Prices {
+            file: format!("the price list {}", self.file),
+            problem: format!(
+                "it has no {what}; add a [[{what}]], or name your own list with --prices"
+            ),
         }
     }
 }

@@ -80,8 +80,9 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         }
         writeln!(stdout)?;
         for (file, verdict) in made.verdicts(&results.join(study.name()))? {
-            closing.add(file, verdict, made.skipped());
+            closing.add(file, verdict);
         }
+        closing.add_run(!made.is_empty(), made.skipped());
         if !made.is_empty() {
             ran.push(made);
         }

@@ -2,7 +2,8 @@
 //! dataset.
 
 use anyhow::Result;
-use oats_harness::rows::CostRow;
+use oats_harness::rows::{CostRow, DOLLARS};
+use oats_llm::ModelPrice;
 use plotters::prelude::*;
 
 use super::{
@@ -17,6 +18,9 @@ const LABELS: u32 = 176;
 /// Least distance between two of these names.
 const LABEL_HEIGHT: i32 = 15;
 
+/// What the axis of depths names.
+const DEPTHS: [f64; 7] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
+
 /// A label, and what the figure calls it; those that lie on each other are drawn in this order.
 const STRATEGIES: [(&str, &str); 6] = [
     ("planner", "LLM plans"),
@@ -27,21 +31,26 @@ const STRATEGIES: [(&str, &str); 6] = [
     ("routed", "routed, last result"),
 ];
 
-pub(super) fn draw(rows: &[CostRow], title: &str) -> Result<Option<String>> {
-    let rows: Vec<&CostRow> = rows.iter().filter(|row| depth(row).is_some()).collect();
-    // The cheaper models' lines have the same shape further down.
-    let prices = ordered(rows.iter().map(|row| row.price.as_str()), &[]);
-    let Some(price) = prices.into_iter().find(|price| *price != "none") else {
+/// Of one model; cheaper models' lines have the same shape further down.
+pub(super) fn draw(rows: &[CostRow], model: &ModelPrice, title: &str) -> Result<Option<String>> {
+    let (price, tokenizer) = (&model.name, model.tokenizer.to_string());
+    let rows: Vec<&CostRow> = rows
+        .iter()
+        .filter(|row| depth(row).is_some() && row.tokenizer == tokenizer)
+        .collect();
+    if rows.is_empty() {
         return Ok(None);
-    };
+    }
     let datasets = ordered(rows.iter().map(|row| row.dataset.as_str()), &DATASETS);
     let size = (2 * PANEL.0, TOP + PANEL.1 * datasets.len() as u32);
     let svg = style::svg(size, |canvas| {
         let lines = [
-            "Each step of the vertical axis is ten times as much: what grows exponentially would be a \
-             rising straight line, and none is."
+            "Both axes are logarithmic: twice the depth comes to at most twice as much where growth is linear, to \
+             at most four times as much where it is quadratic."
                 .to_owned(),
-            "Candidates as functions where an LLM plans. Means over all queries.".to_owned(),
+            "Candidates as functions where an LLM plans. Computed from counted parts, each step like the others; \
+             not observed."
+                .to_owned(),
         ];
         style::heading(canvas, title, &lines)?;
         for (down, dataset) in (0..).zip(&datasets) {
@@ -59,7 +68,7 @@ pub(super) fn draw(rows: &[CostRow], title: &str) -> Result<Option<String>> {
                 })
                 .collect();
             let dollars: Vec<(&CostRow, f64)> = own()
-                .filter(|row| row.price == price)
+                .filter(|row| row.price == *price && row.quantity == DOLLARS)
                 .map(|row| (row, row.value.get()))
                 .collect();
             let panels = [
@@ -108,16 +117,21 @@ fn draw_panel(
         .ceil();
     let deepest = values.iter().filter_map(|(row, _)| depth(row)).max();
     let deepest = deepest.unwrap_or(1) as f64;
+    let mut depths = DEPTHS.to_vec();
+    depths.retain(|depth| *depth <= deepest);
     let mut chart = ChartBuilder::on(area)
         .margin(12)
         .caption(title, style::text(15, style::INK))
         .margin_right(LABELS)
         .x_label_area_size(44)
         .y_label_area_size(58)
-        .build_cartesian_2d(0.0..deepest, floor..ceiling)?;
+        .build_cartesian_2d(
+            (1.0..deepest).log_scale().with_key_points(depths),
+            floor..ceiling,
+        )?;
     style::axes(&mut chart.configure_mesh())
         .disable_x_mesh()
-        .x_labels(5)
+        .x_labels(DEPTHS.len())
         .x_label_formatter(&|x| format!("{x:.0}"))
         .y_labels((ceiling - floor) as usize + 1)
         .y_label_formatter(&|decade| show(*decade))

@@ -2,7 +2,7 @@
 //! shown, a mark for each prompt and price.
 
 use anyhow::Result;
-use oats_harness::rows::CostRow;
+use oats_harness::rows::{CostRow, DOLLARS};
 use plotters::{
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
@@ -20,7 +20,6 @@ const PROMPTS: [(&str, &str); 2] = [
     ("select-list", "the tools as a list in the prompt"),
     ("select-functions", "the tools as functions"),
 ];
-const DOLLARS: &str = "dollars-per-million-requests";
 
 const LEFT: u32 = 130;
 const TOP: u32 = 168;
@@ -34,7 +33,7 @@ const BOTTOM: u32 = 64;
 const DECADES: (f64, f64) = (-1.0, 6.0);
 
 pub(super) fn draw(rows: &[CostRow], title: &str) -> Result<Option<String>> {
-    let bound = rows.iter().find(|row| row.scenario == "router");
+    let router = rows.iter().find(|row| row.scenario == "router");
     let rows: Vec<&CostRow> = rows
         .iter()
         .filter(|row| {
@@ -90,7 +89,7 @@ pub(super) fn draw(rows: &[CostRow], title: &str) -> Result<Option<String>> {
                     .copied()
                     .filter(|row| row.dataset == *dataset)
                     .collect(),
-                bound,
+                router,
             };
             panel.draw(&area)?;
         }
@@ -134,8 +133,8 @@ struct Panel<'a> {
     shown: &'a [&'a str],
     prices: &'a [&'a str],
     rows: Vec<&'a CostRow>,
-    /// What the router costs at most.
-    bound: Option<&'a CostRow>,
+    /// What the router is assumed to cost.
+    router: Option<&'a CostRow>,
 }
 
 impl Panel<'_> {
@@ -156,12 +155,12 @@ impl Panel<'_> {
             let (x, y) = chart.backend_coord(&(decade, y));
             (x - left, y - top)
         };
-        if let Some(bound) = self.bound {
-            let dollars = bound.value.get();
+        if let Some(router) = self.router {
+            let dollars = router.value.get();
             let ends = [0.0, self.shown.len() as f64].map(|y| pixel(dollars, y));
             area.draw(&PathElement::new(ends, style::FAINT.stroke_width(2)))?;
             area.draw(&Text::new(
-                "router, at most",
+                "router, assumed",
                 (ends[1].0 + 6, ends[1].1 + 4),
                 style::text(12, style::FAINT),
             ))?;

@@ -1,4 +1,4 @@
-//! Figures, drawn from `metrics.csv` or `costs.csv` alone: SVG by plotters, PNG from the SVG by resvg, both with
+//! Figures, drawn from result files alone: SVG by plotters, PNG from the SVG by resvg, both with
 //! the same bundled font, so that they are the same bytes on every machine.
 
 mod along_outcomes;
@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use oats_harness::{
-    Experiment, FrontierPoints, Study,
+    Experiment, FrontierPoints, Manifest, Study,
     rows::{CostRow, MetricRow, Row, means_over_most_seeds, read_rows},
     write_whole,
 };
+use oats_llm::ModelPrice;
 
 use crate::report::points;
 
@@ -35,6 +36,7 @@ struct Figure {
 enum Draw {
     Ranking(fn(&Shown<'_>, &str) -> Result<Option<String>>),
     Costs(fn(&[CostRow], &str) -> Result<Option<String>>),
+    Growth(fn(&[CostRow], &ModelPrice, &str) -> Result<Option<String>>),
     Frontier(fn(&FrontierPoints, &str) -> Result<Option<String>>),
 }
 
@@ -79,7 +81,7 @@ const FIGURES: [Figure; 8] = [
         experiment: "context-growth",
         name: "context-growth",
         title: "A chain of tool calls by its depth",
-        draw: Draw::Costs(context_growth::draw),
+        draw: Draw::Growth(context_growth::draw),
     },
     Figure {
         experiment: "frontier",
@@ -115,6 +117,14 @@ pub(crate) fn draw(study: &Study, folder: &Path) -> Result<Vec<PathBuf>> {
         (Study::Costs(_), Draw::Costs(draw)) => {
             let rows: Vec<CostRow> = read_rows(&folder.join("costs.csv"))?;
             draw(&rows, figure.title)?
+        }
+        (Study::Costs(_), Draw::Growth(draw)) => {
+            let rows: Vec<CostRow> = read_rows(&folder.join("costs.csv"))?;
+            let manifest = Manifest::read(&folder.join("manifest.json"))?;
+            match manifest.as_ref().and_then(Manifest::first_model) {
+                Some(model) => draw(&rows, model, figure.title)?,
+                None => None,
+            }
         }
         (Study::Frontier(study), Draw::Frontier(draw)) => {
             draw(&points(study, folder)?, figure.title)?

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use plotters::{
     chart::MeshStyle,
-    coord::{Shift, types::RangedCoordf64},
+    coord::{Shift, ranged1d::ValueFormatter, types::RangedCoordf64},
     prelude::*,
     style::register_font,
 };
@@ -15,7 +15,7 @@ use resvg::{tiny_skia, usvg};
 pub(super) type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Axes and grid of a chart of numbers by numbers.
-type Mesh<'a, 'b, 'c> = MeshStyle<'a, 'b, RangedCoordf64, RangedCoordf64, SVGBackend<'c>>;
+type Mesh<'a, 'b, 'c, X> = MeshStyle<'a, 'b, X, RangedCoordf64, SVGBackend<'c>>;
 
 pub(super) const INK: RGBColor = RGBColor(34, 34, 34);
 pub(super) const FAINT: RGBColor = RGBColor(110, 110, 110);
@@ -154,7 +154,12 @@ pub(super) fn heading(canvas: &Canvas<'_>, title: &str, lines: &[String]) -> Res
 }
 
 /// The look of axes and grid that all figures share.
-pub(super) fn axes<'m, 'a, 'b, 'c>(mesh: &'m mut Mesh<'a, 'b, 'c>) -> &'m mut Mesh<'a, 'b, 'c> {
+pub(super) fn axes<'m, 'a, 'b, 'c, X>(
+    mesh: &'m mut Mesh<'a, 'b, 'c, X>,
+) -> &'m mut Mesh<'a, 'b, 'c, X>
+where
+    X: Ranged<ValueType = f64> + ValueFormatter<f64>,
+{
     mesh.axis_desc_style(text(14, INK))
         .label_style(text(12, FAINT))
         .bold_line_style(GRID)

@@ -9,9 +9,12 @@ use serde_json::{Value, json};
 use super::{
     ContextGrowth,
     ledger::{Ledger, Of},
-    selection::{DOLLARS, Shown, dollars},
+    selection::{Shown, dollars},
 };
-use crate::{Error, rows::NONE};
+use crate::{
+    Error,
+    rows::{DOLLARS, NONE},
+};
 
 /// Who decides on the next call, and what is sent for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,9 +78,9 @@ struct Parts {
     bare: u64,
     /// The same with the right function alone.
     single: u64,
-    /// A call and its result, as messages of the history.
+    /// A call with its arguments and its result, as messages of the history.
     step: u64,
-    /// A call, as it is written.
+    /// A call with its arguments, as it is written.
     call: u64,
 }
 
@@ -224,8 +227,9 @@ impl ContextGrowth {
             offering: of_queries(0),
             bare: of_queries(1),
             single: of_calls(0),
-            step: of_calls(1) + result,
-            call: of_calls(2),
+            // Replies have their required parameters with empty values.
+            step: of_calls(1) + self.argument_tokens + result,
+            call: of_calls(2) + self.argument_tokens,
         }
     }
 }

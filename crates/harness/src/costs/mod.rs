@@ -12,7 +12,7 @@
 //! router = "dense"                         # learns from nothing here, so that every query counts
 //! embedders = { builtin = "static", metatool = "minilm" }
 //! top_k = [1, 5]                           # how many of the router's tools the LLM is shown
-//! router_milliseconds = 10                 # of one core a request, at most
+//! router_milliseconds = 20                 # of one core a request, assumed
 //! post = { calls = 3, routed_calls = 1, input_tokens = 75, output_tokens = 75 }
 //! labels = { per_tool = [1, 5], person_dollars = 0.10 }
 //! cache = { least = 1024, step = 128 }     # tokens from which on a provider caches, and by which
@@ -27,6 +27,7 @@
 //! datasets = ["builtin"]
 //! deepest = 20                             # depths 1 to this
 //! result_tokens = 75                       # of one call's result
+//! argument_tokens = 10                     # of one call's argument values
 //! answer_tokens = 75                       # of the last answer
 //! kept_steps = 2                           # of a pruned history
 //! cache = { least = 1024, step = 128 }
@@ -93,7 +94,7 @@ pub struct CostComparison {
     pub embedders: BTreeMap<String, EmbedderKind>,
     /// How many of its tools the LLM is shown.
     pub top_k: Vec<NonZeroUsize>,
-    /// What a request takes the router on one core, at most.
+    /// What a request is assumed to take the router on one core.
     pub router_milliseconds: f64,
     /// The post's workflow.
     pub post: Workflow,
@@ -158,6 +159,8 @@ pub struct ContextGrowth {
     pub deepest: u64,
     /// Tokens of a call's result.
     pub result_tokens: u64,
+    /// Tokens of a call's argument values.
+    pub argument_tokens: u64,
     /// Tokens of the last answer.
     pub answer_tokens: u64,
     /// Steps that a pruned history keeps.

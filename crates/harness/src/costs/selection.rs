@@ -11,7 +11,7 @@ use super::{
     Cache,
     ledger::{Ledger, Of},
 };
-use crate::Error;
+use crate::{Error, rows::DOLLARS};
 
 /// The tools that an LLM is shown to choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +50,7 @@ pub(crate) struct Selection {
     input: Vec<u64>,
     /// Of each query's input, what every query begins with, as far as a provider caches it.
     cached: u64,
-    /// By query, the shortest right reply.
+    /// By query, the right reply: names, and of calls the required parameters with empty values.
     output: Vec<u64>,
     /// Mean over queries: which share of the right tools is shown.
     relevant: f64,
@@ -242,9 +242,6 @@ impl Selection {
         Ok(())
     }
 }
-
-/// The quantity that all sums of money but labels' are.
-pub(crate) const DOLLARS: &str = "dollars-per-million-requests";
 
 pub(crate) fn dollars(model: &ModelPrice, total: &Usage, requests: usize) -> Result<f64, Error> {
     let price = model.price();

@@ -6,9 +6,9 @@ use oats_metrics::Usage;
 use super::{
     CostComparison, Shown, Workflow,
     ledger::{Ledger, Of},
-    selection::{DOLLARS, Selection, dollars, name},
+    selection::{Selection, dollars, name},
 };
-use crate::Error;
+use crate::{Error, rows::DOLLARS};
 
 impl Workflow {
     /// So many calls of its tokens.
@@ -27,13 +27,13 @@ impl Workflow {
 }
 
 impl CostComparison {
-    /// What the router costs at most, in dollars per million requests.
+    /// What the router is assumed to cost, in dollars per million requests.
     pub(crate) fn router_dollars(&self, machine: &MachinePrice) -> f64 {
         const MILLISECONDS_AN_HOUR: f64 = 3.6e6;
         self.router_milliseconds / MILLISECONDS_AN_HOUR * machine.core_hour * 1e6
     }
 
-    /// The post's arithmetic, which needs no data, and the router's bound.
+    /// The post's arithmetic, which needs no data, and the router's assumed cost.
     pub(crate) fn record_given(
         &self,
         models: &[ModelPrice],

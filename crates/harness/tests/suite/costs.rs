@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs};
 use oats_datasets::{Dataset, Tool};
 use oats_harness::{
     Conditions, Costs, CostsSummary, Error, Manifest, Study, Verdict, bless_costs, costs_report,
-    rows::{CostRow, Number, Row, read_rows, write_rows},
+    rows::{CostRow, Number, read_rows, write_rows},
     run_costs,
 };
 use oats_llm::{Prices, Prompt, TokenCounter, Tokenizer};
@@ -32,6 +32,7 @@ question = "?"
 datasets = ["builtin"]
 deepest = 20
 result_tokens = 75
+argument_tokens = 10
 answer_tokens = 75
 kept_steps = 2
 cache = { least = 1024, step = 128 }
@@ -306,7 +307,8 @@ fn chains_add_up_to_their_closed_forms() {
     let single = part("top-1", "request-tokens");
     let step = part("none", "call-and-result-tokens");
     let call = part("none", "call-tokens");
-    // A result: frame 3, `tool` 1, and 75. A call in the history: frame 3, `assistant` 1, and as written.
+    // A result: frame 3, `tool` 1, and 75. A call in the history: frame 3, `assistant` 1, and as written,
+    // which is its frame 1, its name, `{}` 1, and 10 of arguments.
     assert_eq!(step, 79.0 + 4.0 + call);
     for depth in 1..=20u32 {
         let n = f64::from(depth);
@@ -482,7 +484,8 @@ fn the_price_list_decides_what_is_priced() {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("prices.toml") && error.contains(lacking),
+            error.contains("prices.toml: it has no ")
+                && error.contains(&format!("add a [[{lacking}]]")),
             "{error}"
         );
         assert!(!laboratory.path("none").exists());
@@ -570,12 +573,15 @@ fn blessing_keeps_what_was_not_run_and_drops_what_is_not_made_any_more() {
         quantity: "earlier".into(),
         ..ran.rows[0].clone()
     };
+    // Of what was run, rows that the run could have made but did not go too.
     let stays = foreign("metatool", "top-5", "gone");
     let committed = [
         stays.clone(),
         foreign("metatool", "top-2", "gone"),
         foreign("toole", "top-5", "round"),
         foreign("builtin", "top-5", "gone"),
+        foreign("builtin", "top-5", "round"),
+        foreign("none", "none", "none"),
     ];
     write_rows(&into.join("costs.csv"), &committed).unwrap();
     let mut older = ran.manifest.clone();
@@ -610,6 +616,7 @@ fn the_answer_has_the_rows_numbers_and_where_the_prices_come_from() {
                 "**The post's 3.00× is a count of calls.**",
                 "$2,475",
                 "of them $825",
+                "next to nothing**: 10 ms of a core are $1.00",
                 "- builtin: ",
             ][..],
         ),
@@ -618,6 +625,8 @@ fn the_answer_has_the_rows_numbers_and_where_the_prices_come_from() {
             &[
                 "**It is quadratic, not exponential.**",
                 "| builtin | routed | constant |",
+                "**Constant it is only where nobody fills in arguments",
+                "levels off |\n",
             ][..],
         ),
     ] {
@@ -630,6 +639,32 @@ fn the_answer_has_the_rows_numbers_and_where_the_prices_come_from() {
             "| round | $1 per million tokens | $0.1 | $10 | o200k_base | 2026-01-01 | made up |"
         ));
         assert!(text.contains("![") && text.contains("(f.png)"));
+    }
+}
+
+/// With three steps kept the total is neither a line nor a parabola, and does not level off either.
+#[test]
+fn what_is_no_curve_of_the_three_is_called_so_and_tables_without_rows_are_left_out() {
+    let laboratory = Laboratory::new();
+    let report = |toml: &str, keep: &dyn Fn(&CostRow) -> bool| {
+        let mut made = laboratory.try_costs(toml, PRICES, "out").unwrap();
+        made.rows.retain(keep);
+        costs_report(&costs(toml), &made.rows, &made.manifest, None)
+    };
+    let toml = GROWTH.replace("kept_steps = 2", "kept_steps = 3");
+    let text = report(&toml, &|_| true);
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("| builtin | planner-pruned | "))
+        .unwrap();
+    assert!(line.starts_with("| builtin | planner-pruned | neither |"));
+    assert!(line.ends_with("| levels off |"), "{line}");
+
+    let toml = COST.replace(r#"["builtin", "metatool"]"#, r#"["builtin"]"#);
+    let text = report(&toml, &|row| row.dataset == "none");
+    assert!(text.contains("## Answer") && text.contains("## Prices"));
+    for heading in ["One selection", "The post's", "Native", "Break-even"] {
+        assert!(!text.contains(&format!("## {heading}")), "{text}");
     }
 }
 
@@ -739,14 +774,14 @@ fn bad_files_are_refused_with_place_and_field() {
         GROWTH,
         "kept_steps",
         "kept",
-        &["line 8", "`kept`", "`kept_steps`"],
+        &["line 9", "`kept`", "`kept_steps`"],
     );
     refused(GROWTH, "step = 128", "step = 0", &["cache", "step"]);
     refused(
         GROWTH,
         "\"context-growth\"",
         "\"cost\"",
-        &["line 7", "`answer_tokens`"],
+        &["line 8", "`answer_tokens`"],
     );
 }
 
@@ -758,5 +793,4 @@ fn a_file_without_a_kind_ranks_routers() {
     assert_eq!((study.name(), study.question()), ("t", "?"));
     study.restrict(None, Some(0));
     assert!(study.datasets().is_empty());
-    assert_eq!(CostRow::COLUMNS.len(), 10);
 }

@@ -4,14 +4,20 @@ use std::fmt::Write as _;
 
 use oats_llm::Prices;
 
-use super::{At, Counted, cell, money, share, table, times, tokens, whole};
+use super::{At, Counted, cell, is_blank, money, section, share, times, tokens, whole};
 use crate::{
-    costs::{
-        CostComparison, Shown,
-        selection::{DOLLARS, PROMPTS},
-    },
-    rows::NONE,
+    costs::{CostComparison, Shown, selection::PROMPTS},
+    rows::{DOLLARS, NONE},
 };
+
+pub(super) const OUTPUT: &str = "\
+An LLM's output is the right reply and nothing else: names, and of a call the required parameters with empty
+values. Who really fills them in, or explains, pays more.
+";
+
+/// What comparisons with calls of functions leave out.
+const NOBODY: &str = "The routed side has nobody to fill in arguments; \
+                      [context-growth](../context-growth/README.md) counts that";
 
 pub(super) fn answer(study: &CostComparison, counted: &Counted<'_>) -> String {
     let model = &counted.model.name;
@@ -90,8 +96,8 @@ pub(super) fn answer(study: &CostComparison, counted: &Counted<'_>) -> String {
         &mut text,
         format!(
             "**With counted tokens it is {}.** One of the {} calls is now a selection with real descriptions and \
-             its shortest right reply, the others are as in the post; against {} such call and the router, at \
-             {model}:",
+             its right reply, the others are as in the post; against {} such call and the router, at {model}. As \
+             functions the reply is a call with its arguments, required ones empty. {NOBODY}:",
             ranges("workflow"),
             post.calls,
             post.routed_calls
@@ -102,7 +108,7 @@ pub(super) fn answer(study: &CostComparison, counted: &Counted<'_>) -> String {
         &mut text,
         format!(
             "**Like for like it is {}.** A router replaces the selection and nothing else: selection and final \
-             call ({} in, {} out) against the final call and the router, at {model}:",
+             call ({} in, {} out) against the final call and the router, at {model}. {NOBODY}:",
             ranges("selection-replaced"),
             post.input_tokens,
             post.output_tokens
@@ -154,8 +160,8 @@ pub(super) fn answer(study: &CostComparison, counted: &Counted<'_>) -> String {
     {
         let _ = writeln!(
             text,
-            "- **The router's own cost is next to nothing**: {} ms of a core at most, {} per million requests at {}. \
-             That is a stated bound, not a measurement.",
+            "- **The router's own cost is next to nothing**: {} ms of a core are {} per million requests at {}. The \
+             time is assumed here; [frontier](../frontier/README.md) measures it.",
             study.router_milliseconds,
             money(router.value.get()),
             router.price
@@ -195,7 +201,9 @@ pub(super) fn answer(study: &CostComparison, counted: &Counted<'_>) -> String {
         format!(
             "**A trained router pays for its labels** after so many requests, for {} to {} labels a tool that the \
              LLM itself gives (a selection over the catalogue each) or a person does (${:.2} each, our assumption), \
-             against a selection with the list prompt, at {}:",
+             against a selection with the list prompt. Where the LLM labels and would choose over the catalogue, a \
+             label is the very call that it saves, so that it is paid for by one request or so; labels from a log of \
+             calls that were made anyway (`cargo xtask label`) cost nothing. At {}:",
             per_tool.first().map_or("", String::as_str),
             per_tool.last().map_or("", String::as_str),
             study.labels.person_dollars,
@@ -224,12 +232,13 @@ pub(super) fn tables(study: &CostComparison, counted: &Counted<'_>, prices: &Pri
 /// A table a data set: tokens and dollars of one selection.
 fn selections(counted: &Counted<'_>, shown: &[String]) -> String {
     let model = &counted.model.name;
-    let mut text = format!(
+    let lead = format!(
         "\n## One selection by the LLM\n\nMeans over all queries; tokens by `{}`, dollars per million selections at \
          {model}. \"Right tools shown\" is the mean share of a query's right tools that are among those shown: what \
          is not shown cannot be chosen. p95: 95 of 100 queries have at most so many input tokens.\n",
         counted.tokenizer
     );
+    let mut places = String::new();
     for dataset in &counted.datasets {
         let mut rows = Vec::new();
         for shown in shown {
@@ -266,9 +275,12 @@ fn selections(counted: &Counted<'_>, shown: &[String]) -> String {
             "out",
             "dollars",
         ];
-        let _ = write!(text, "\n### {dataset}\n{}", table(&heading, rows));
+        places += &section(format!("\n### {dataset}\n"), &heading, rows);
     }
-    text + "
+    if places.is_empty() {
+        return places;
+    }
+    lead + &places + "
 OpenAI takes at most 128 functions in a request; `functions` with a bigger catalogue is what it would cost where
 there is no such limit. Cached: functions stand before everything else in a prompt, so a provider that has seen the
 same catalogue before charges the cached price for it. The list prompt is MetaTool's, with the query first, so
@@ -300,10 +312,8 @@ fn at_every_price(counted: &Counted<'_>, shown: &[String], prices: &Prices) -> S
             }
         }
     }
-    format!(
-        "\n## One selection at every price\n\nDollars per million selections.\n{}",
-        table(&heading, rows)
-    )
+    let lead = "\n## One selection at every price\n\nDollars per million selections.\n";
+    section(lead.to_owned(), &heading, rows)
 }
 
 fn workflows(counted: &Counted<'_>) -> String {
@@ -322,23 +332,22 @@ fn workflows(counted: &Counted<'_>) -> String {
             }
         }
     }
-    format!(
+    rows.retain(|row| !is_blank(&row[3..]));
+    let lead = format!(
         "\n## The post's workflow with counted tokens\n\nDollars per million requests at {}, and how many times as \
-         much as with a router (its bound included).\n{}",
+         much as with a router (its assumed cost included).\n",
         counted.model.name,
-        table(
-            &[
-                "data set",
-                "shown",
-                "prompt",
-                "the post's workflow",
-                "times",
-                "selection and final call",
-                "times"
-            ],
-            rows,
-        )
-    )
+    );
+    let heading = [
+        "data set",
+        "shown",
+        "prompt",
+        "the post's workflow",
+        "times",
+        "selection and final call",
+        "times",
+    ];
+    section(lead, &heading, rows)
 }
 
 fn native(study: &CostComparison, counted: &Counted<'_>) -> String {
@@ -355,23 +364,21 @@ fn native(study: &CostComparison, counted: &Counted<'_>) -> String {
             rows.push(row);
         }
     }
-    rows.retain(|row| row[2..].iter().any(|cell| cell != "–"));
-    format!(
-        "\n## Native function calling\n\nHow many times the router's top tools as functions (its bound included) the \
+    rows.retain(|row| !is_blank(&row[2..]));
+    let lead = format!(
+        "\n## Native function calling\n\nHow many times the router's top tools as functions (its assumed cost included) the \
          candidates or the catalogue as functions cost, at {}. Below one the router shows more than the \
-         candidates are.\n{}",
+         candidates are.\n",
         counted.model.name,
-        table(
-            &[
-                "data set",
-                "router shows",
-                "candidates",
-                "catalogue",
-                "catalogue, cached"
-            ],
-            rows
-        )
-    )
+    );
+    let heading = [
+        "data set",
+        "router shows",
+        "candidates",
+        "catalogue",
+        "catalogue, cached",
+    ];
+    section(lead, &heading, rows)
 }
 
 fn break_even(study: &CostComparison, counted: &Counted<'_>) -> String {
@@ -404,23 +411,21 @@ fn break_even(study: &CostComparison, counted: &Counted<'_>) -> String {
             }
         }
     }
-    format!(
+    let lead = format!(
         "\n## Break-even\n\nRequests after which the labels are paid for by the selections (list prompt) that are no \
          longer made, at {}. `all` is one label for each distinct query of the data set; labels a tool are counted \
          as if every tool had so many. Training itself takes minutes on one machine and is left out, and so are \
-         wrong choices, of the router and of the LLM.\n{}",
+         wrong choices, of the router and of the LLM.\n",
         counted.model.name,
-        table(
-            &[
-                "data set",
-                "labels",
-                "how many",
-                "by",
-                "all together",
-                "requests, candidates",
-                "requests, catalogue"
-            ],
-            rows,
-        )
-    )
+    );
+    let heading = [
+        "data set",
+        "labels",
+        "how many",
+        "by",
+        "all together",
+        "requests, candidates",
+        "requests, catalogue",
+    ];
+    section(lead, &heading, rows)
 }

@@ -2,16 +2,25 @@
 
 use std::fmt::Write as _;
 
-use super::{At, Counted, cell, money, share, table, whole};
-use crate::costs::{ContextGrowth, growth::Strategy, selection::DOLLARS};
+use super::{At, Counted, cell, is_blank, money, section, share, table, whole};
+use crate::{
+    costs::{ContextGrowth, growth::Strategy},
+    rows::DOLLARS,
+};
+
+pub(super) const OUTPUT: &str = "\
+An LLM's output is a call with the tokens of its arguments that are assumed above, and nothing else: one that
+explains itself costs more.
+";
 
 /// What curve a column of totals follows.
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Shape {
     Constant,
     Linear,
     Quadratic,
-    Other,
+    LevelsOff,
+    Neither,
 }
 
 impl Shape {
@@ -20,7 +29,8 @@ impl Shape {
             Self::Constant => "constant",
             Self::Linear => "linear",
             Self::Quadratic => "quadratic",
-            Self::Other => "levels off",
+            Self::LevelsOff => "levels off",
+            Self::Neither => "neither",
         }
     }
 }
@@ -30,9 +40,36 @@ fn at<'a>(dataset: &'a str, strategy: Strategy, shown: &'a str) -> At<'a> {
     At::new(dataset, strategy.name()).shown(shown)
 }
 
-/// `what` is `total` or `context`.
-fn shape(counted: &Counted<'_>, at: At<'_>, what: &str) -> Option<Shape> {
+/// What is told of a chain.
+#[derive(Clone, Copy)]
+enum Curve {
+    /// All its tokens.
+    Total,
+    /// The input of its last call.
+    Context,
+}
+
+impl Curve {
+    fn at_depth(self, counted: &Counted<'_>, at: At<'_>) -> Option<f64> {
+        match self {
+            Self::Total => total(counted, at),
+            Self::Context => counted.count(at, "last-call-input-tokens"),
+        }
+    }
+}
+
+fn shape(study: &ContextGrowth, counted: &Counted<'_>, at: At<'_>, curve: Curve) -> Option<Shape> {
+    let what = match curve {
+        Curve::Total => "total",
+        Curve::Context => "context",
+    };
     let of = |quantity: &str| counted.count(at, &format!("{what}-{quantity}"));
+    let deepest = study.deepest;
+    let end = [deepest - 2, deepest - 1, deepest].map(|at_depth| {
+        let at = at.depth(at_depth);
+        curve.at_depth(counted, at)
+    });
+    let is_level = end[0].is_some() && end.iter().all(|value| *value == end[0]);
     let (least, most) = (
         of("second-difference-least")?,
         of("second-difference-most")?,
@@ -41,7 +78,8 @@ fn shape(counted: &Counted<'_>, at: At<'_>, what: &str) -> Option<Shape> {
         (true, true) if of("power-exponent")? == 0.0 => Shape::Constant,
         (true, true) => Shape::Linear,
         (true, false) => Shape::Quadratic,
-        (false, _) => Shape::Other,
+        (false, _) if is_level => Shape::LevelsOff,
+        (false, _) => Shape::Neither,
     })
 }
 
@@ -57,8 +95,8 @@ pub(super) fn answer(study: &ContextGrowth, counted: &Counted<'_>) -> String {
     for dataset in &counted.datasets {
         let shown = Strategy::Planner.shown_label();
         let planner = at(dataset, Strategy::Planner, &shown);
-        quadratic &= shape(counted, planner, "total") == Some(Shape::Quadratic)
-            && shape(counted, planner, "context") == Some(Shape::Linear);
+        quadratic &= shape(study, counted, planner, Curve::Total) == Some(Shape::Quadratic)
+            && shape(study, counted, planner, Curve::Context) == Some(Shape::Linear);
         let of = |quantity: &str| counted.count(planner, quantity);
         let at_depth = |depth| total(counted, planner.depth(depth));
         let said = || -> Option<String> {
@@ -88,7 +126,8 @@ pub(super) fn answer(study: &ContextGrowth, counted: &Counted<'_>) -> String {
         }
         false => "**What the planner's tokens do with depth**",
     };
-    let mut text = format!("- {verdict} (candidates as functions):\n{places}");
+    let mut text =
+        format!("- {verdict} (computed, not observed; candidates as functions):\n{places}");
     let dollars = |strategy: Strategy, dataset: &str| {
         let shown = strategy.shown_label();
         counted.priced(at(dataset, strategy, &shown).depth(deepest), DOLLARS)
@@ -114,13 +153,14 @@ pub(super) fn answer(study: &ContextGrowth, counted: &Counted<'_>) -> String {
             let _ = writeln!(places, "{said}");
         }
     }
-    let pruning_does = quadratic
-        && counted.datasets.iter().all(|dataset| {
-            let shown = Strategy::PlannerPruned.shown_label();
-            let pruned = at(dataset, Strategy::PlannerPruned, &shown);
-            shape(counted, pruned, "total") == Some(Shape::Linear)
-        });
-    let lead = match pruning_does {
+    let everywhere = |strategy: Strategy, expected: Shape| {
+        counted.datasets.iter().all(|dataset| {
+            let shown = strategy.shown_label();
+            let at = at(dataset, strategy, &shown);
+            shape(study, counted, at, Curve::Total) == Some(expected)
+        })
+    };
+    let lead = match quadratic && everywhere(Strategy::PlannerPruned, Shape::Linear) {
         true => {
             "**A router is not needed to leave the parabola**: forgetting old steps does it too."
         }
@@ -131,15 +171,20 @@ pub(super) fn answer(study: &ContextGrowth, counted: &Counted<'_>) -> String {
         "- {lead} At depth {deepest}, per million requests at {}:\n{places}",
         counted.model.name
     );
-    text += "- **Constant it is only where nobody fills in arguments and the answer needs the last result alone.** \
+    if everywhere(Strategy::Routed, Shape::Constant)
+        && everywhere(Strategy::RoutedHistory, Shape::Linear)
+        && everywhere(Strategy::RoutedArguments, Shape::Linear)
+    {
+        text += "- **Constant it is only where nobody fills in arguments and the answer needs the last result alone.** \
              The post counts neither; with an LLM call for each call's arguments a routed chain is linear.\n";
+    }
     text
 }
 
 pub(super) fn tables(study: &ContextGrowth, counted: &Counted<'_>) -> String {
     [
         strategies(study),
-        curves(counted),
+        curves(study, counted),
         by_depth(study, counted),
         parts(counted),
     ]
@@ -171,25 +216,28 @@ fn strategies(study: &ContextGrowth) -> String {
         .into_iter()
         .map(|(name, shown, what)| vec![format!("`{name}`"), shown.to_owned(), what]);
     format!(
-        "\n## What is compared\n\nA chain of depth n has n tool calls with a result of {} tokens each, and an answer of \
-         {}. Tools are shown as functions. The router is taken to be right, and its own cost is left out: \
-         `results/cost` has its bound.\n{}",
-        study.result_tokens,
+        "\n## What is compared\n\nChains are computed, not observed: their parts are counted, and put together as if \
+         each step were like the others. A chain of depth n has n tool calls and an answer of {} tokens. A call has {} \
+         tokens of argument values beside its name and its required parameters, and a result of {}; all three lengths \
+         are assumptions of ours. The arguments are read wherever the call stands in a history, and written where an \
+         LLM writes the call; in `routed` and `routed-history` nobody writes them. Tools are shown as functions. The \
+         router is taken to be right, and its own cost is left out: [cost](../cost/README.md) assumes one.\n{}",
         study.answer_tokens,
+        study.argument_tokens,
+        study.result_tokens,
         table(&["strategy", "shown", "what"], rows.collect())
     )
 }
 
-fn curves(counted: &Counted<'_>) -> String {
+fn curves(study: &ContextGrowth, counted: &Counted<'_>) -> String {
     let mut rows = Vec::new();
     for dataset in &counted.datasets {
         for strategy in Strategy::ALL {
             let shown = strategy.shown_label();
             let at = at(dataset, strategy, &shown);
             let of = |quantity: &str| counted.count(at, quantity);
-            let (Some(total), Some(context)) =
-                (shape(counted, at, "total"), shape(counted, at, "context"))
-            else {
+            let shape = |curve| shape(study, counted, at, curve);
+            let (Some(total), Some(context)) = (shape(Curve::Total), shape(Curve::Context)) else {
                 continue;
             };
             let two = |value: f64| format!("{value:.2}");
@@ -206,37 +254,34 @@ fn curves(counted: &Counted<'_>) -> String {
             ]);
         }
     }
-    format!(
-        "\n## The curves\n\nOf all tokens, read and written, over the depths, and of the input of the chain's last \
+    let lead = "\n## The curves\n\nOf all tokens, read and written, over the depths, and of the input of the chain's last \
          call. A curve is linear where its second differences are zero, and quadratic where they are all the same. \
          The fits are least squares in logarithms; a parabola that begins with a large linear part has an \
-         exponent between 1 and 2.\n{}",
-        table(
-            &[
-                "data set",
-                "strategy",
-                "total",
-                "second difference",
-                "exponent",
-                "R² of the power law",
-                "exponential rate",
-                "R² of the exponential",
-                "last call's context",
-            ],
-            rows,
-        )
-    )
+         exponent between 1 and 2. A curve levels off where its last three points are the same.\n";
+    let heading = [
+        "data set",
+        "strategy",
+        "total",
+        "second difference",
+        "exponent",
+        "R² of the power law",
+        "exponential rate",
+        "R² of the exponential",
+        "last call's context",
+    ];
+    section(lead.to_owned(), &heading, rows)
 }
 
 fn by_depth(study: &ContextGrowth, counted: &Counted<'_>) -> String {
     let mut depths = vec![1, 2, 5, 10, study.deepest];
     depths.retain(|depth| *depth <= study.deepest);
     depths.dedup();
-    let mut text = format!(
+    let lead = format!(
         "\n## By depth\n\nTokens in, those of them from the cache, and out, and dollars per million requests at {}; \
          `costs.csv` has every depth and every price.\n",
         counted.model.name
     );
+    let mut places = String::new();
     for dataset in &counted.datasets {
         let mut rows = Vec::new();
         for strategy in Strategy::ALL {
@@ -266,9 +311,13 @@ fn by_depth(study: &ContextGrowth, counted: &Counted<'_>) -> String {
             "in, last call",
             "dollars",
         ];
-        let _ = write!(text, "\n### {dataset}\n{}", table(&heading, rows));
+        rows.retain(|row| !is_blank(&row[2..]));
+        places += &section(format!("\n### {dataset}\n"), &heading, rows);
     }
-    text
+    match places.is_empty() {
+        true => places,
+        false => lead + &places,
+    }
 }
 
 fn parts(counted: &Counted<'_>) -> String {
@@ -289,19 +338,18 @@ fn parts(counted: &Counted<'_>) -> String {
             part("none", "call-tokens"),
         ]);
     }
-    format!(
-        "\n## What the chains are made of\n\nTokens by `{}`, means over the queries, rounded.\n{}",
+    rows.retain(|row| !is_blank(&row[1..]));
+    let lead = format!(
+        "\n## What the chains are made of\n\nTokens by `{}`, means over the queries, rounded.\n",
         counted.tokenizer,
-        table(
-            &[
-                "data set",
-                "request with candidates",
-                "without functions",
-                "with the right one alone",
-                "a call and its result in the history",
-                "a call as written",
-            ],
-            rows,
-        )
-    )
+    );
+    let heading = [
+        "data set",
+        "request with candidates",
+        "without functions",
+        "with the right one alone",
+        "a call and its result in the history",
+        "a call as written",
+    ];
+    section(lead, &heading, rows)
 }

@@ -42,7 +42,11 @@ pub fn costs_report(
     }
     text += &tables;
     text += &provenance(&lists);
-    text + NOTES + &manifest.not_upstream_note()
+    let output = match costs {
+        Costs::Comparison(_) => comparison::OUTPUT,
+        Costs::Growth(_) => growth::OUTPUT,
+    };
+    text + NOTES + output + &manifest.not_upstream_note()
 }
 
 const NOTES: &str = "
@@ -52,7 +56,7 @@ Written from `costs.csv` and the price list in `manifest.json` by `cargo xtask r
 explained in [results/README.md](../README.md). Tokens are counted over every query of a data set, with real
 descriptions and parameters; what surrounds texts in a request follows OpenAI's cookbook, as
 `crates/llm/src/tokens.rs` says, and no endpoint was asked. Dollars are per million requests unless said
-otherwise. An LLM's output is the shortest right reply: one that explains itself costs more.
+otherwise.
 ";
 
 /// The rows, looked up by their labels. Where nothing else is said they are of one model and of its
@@ -212,9 +216,25 @@ fn table(heading: &[&str], rows: Vec<Vec<String>>) -> String {
     text
 }
 
+/// A table under what leads to it; nothing where it would have no rows.
+fn section(lead: String, heading: &[&str], rows: Vec<Vec<String>>) -> String {
+    match rows.is_empty() {
+        true => String::new(),
+        false => lead + &table(heading, rows),
+    }
+}
+
+/// What stands for no number.
+const BLANK: &str = "–";
+
 /// What stands for a number, or for none.
 fn cell(value: Option<f64>, show: fn(f64) -> String) -> String {
-    value.map_or("–".to_owned(), show)
+    value.map_or(BLANK.to_owned(), show)
+}
+
+/// Whether no cell has a number.
+fn is_blank(cells: &[String]) -> bool {
+    cells.iter().all(|cell| cell == BLANK)
 }
 
 fn money(dollars: f64) -> String {
