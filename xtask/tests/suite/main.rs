@@ -7,6 +7,7 @@ mod common;
 mod costs;
 mod fetch;
 mod figures;
+mod frontier;
 mod help_and_route;
 mod jsonl;
 mod label;

@@ -7,7 +7,7 @@ use oats_llm::MachinePrice;
 use super::{Frontier, POOLS};
 use crate::{
     Manifest,
-    rows::{CostRow, LatencyRow, MetricRow, means_over_most_seeds},
+    rows::{CostRow, DOLLARS, LatencyRow, MetricRow, means_over_most_seeds},
 };
 
 /// What is known of every router that was timed, and of an LLM in its place.
@@ -60,8 +60,6 @@ pub struct LlmRange {
     pub prices: Vec<String>,
 }
 
-/// The quantity of cost rows that is read.
-const DOLLARS: &str = "dollars-per-million-requests";
 /// Scenarios of cost rows in which an LLM selects.
 const SELECTS: [&str; 2] = ["select-list", "select-functions"];
 /// How much less time a router must take than another to be faster: timings of the same work differ.
