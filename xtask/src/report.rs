@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use oats_harness::{
     Frontier, FrontierPoints, Manifest, Study, costs_report, frontier_report, report,
     rows::read_rows, write_whole,
@@ -46,24 +46,22 @@ fn readme_text(study: &Study, folder: &Path) -> Result<String> {
     })
 }
 
-/// The study's own rows in `folder`, joined with those of the experiments that it names: where they
-/// were run beside it, or else the committed ones.
+/// The study's own rows in `folder`, joined with those of the experiments that it names: the committed
+/// ones, or, where there are none, those that were run beside it.
 pub(crate) fn points(study: &Frontier, folder: &Path) -> Result<FrontierPoints> {
     let other = |name: &str, file: &str| -> Result<PathBuf> {
         let beside = folder.with_file_name(name).join(file);
-        if beside.exists() {
-            return Ok(beside);
-        }
         let committed = workspace::root()?.join("results").join(name).join(file);
-        ensure!(
-            committed.exists(),
-            "{}: there are no rows of `{name}`, which it is to be joined with: neither {} nor {}; run \
-             that experiment first",
-            study.name,
-            beside.display(),
-            committed.display()
-        );
-        Ok(committed)
+        let found = [&committed, &beside].into_iter().find(|path| path.exists());
+        found.cloned().with_context(|| {
+            format!(
+                "{}: there are no rows of `{name}`, which it is to be joined with: neither {} nor {}; run \
+                 that experiment first",
+                study.name,
+                committed.display(),
+                beside.display()
+            )
+        })
     };
     let manifest = Manifest::read(&folder.join("manifest.json"))?;
     let manifest = manifest.with_context(|| {
@@ -83,6 +81,8 @@ pub(crate) fn points(study: &Frontier, folder: &Path) -> Result<FrontierPoints> 
 
 #[cfg(test)]
 mod tests {
+    use anyhow::ensure;
+
     use super::*;
 
     #[test]
