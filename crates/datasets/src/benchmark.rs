@@ -151,6 +151,13 @@ impl Benchmark {
         self.tools.iter().position(|tool| tool.name == name)
     }
 
+    /// Whether every query comes with a short list.
+    pub fn has_candidates(&self) -> bool {
+        self.queries
+            .iter()
+            .all(|query| !query.candidates.is_empty())
+    }
+
     /// The text of every query, in order.
     pub fn query_texts(&self) -> Vec<&str> {
         self.queries

@@ -208,10 +208,7 @@ impl<'a> Plan<'a> {
     }
 
     fn pools(&mut self, grid: &Grid, benchmark: &Benchmark) -> Vec<Pool> {
-        let has_candidates = benchmark
-            .queries()
-            .iter()
-            .all(|query| !query.candidates.is_empty());
+        let has_candidates = benchmark.has_candidates();
         let (possible, impossible): (Vec<Pool>, Vec<Pool>) = grid
             .pools
             .iter()

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use oats_datasets::{Benchmark, Dataset};
+use oats_embedders::Embedder;
 
-use crate::{Error, Observer, Resources, rows::Row};
+use crate::{EmbedderKind, Error, Observer, Resources, rows::Row};
 
 /// Rows that were not made, or not as before: those with all of the given labels.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -81,6 +82,29 @@ impl<'a> Omissions<'a> {
         match resources.benchmark(dataset)? {
             Ok(benchmark) => Ok(Some(benchmark)),
             Err(reason) if required.contains(dataset) => Err(Error::Required(reason)),
+            Err(reason) => {
+                self.add(Skip {
+                    dataset: Some(dataset.to_string()),
+                    reason,
+                    ..Skip::default()
+                });
+                Ok(None)
+            }
+        }
+    }
+
+    /// The embedder, unless the dataset is left out for want of it.
+    ///
+    /// # Errors
+    /// It is not what it should be.
+    pub(crate) fn embedder(
+        &mut self,
+        resources: &Resources,
+        kind: EmbedderKind,
+        dataset: &Dataset,
+    ) -> Result<Option<Arc<dyn Embedder>>, Error> {
+        match resources.embedder(kind)? {
+            Ok(embedder) => Ok(Some(embedder)),
             Err(reason) => {
                 self.add(Skip {
                     dataset: Some(dataset.to_string()),

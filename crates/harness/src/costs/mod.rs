@@ -38,7 +38,7 @@
 mod growth;
 mod labelling;
 mod ledger;
-mod report;
+pub(crate) mod report;
 mod run;
 mod selection;
 mod workflow;

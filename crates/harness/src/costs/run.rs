@@ -183,8 +183,7 @@ impl Run<'_> {
 
     fn growth(&mut self, study: &ContextGrowth, benchmark: &Benchmark) -> Result<(), Error> {
         let started = Instant::now();
-        let mut queries = benchmark.queries().iter();
-        if queries.any(|query| query.candidates.is_empty()) {
+        if !benchmark.has_candidates() {
             self.omissions.add(Skip {
                 dataset: Some(benchmark.name().to_owned()),
                 reason: format!(
@@ -209,19 +208,9 @@ impl Run<'_> {
         study: &CostComparison,
         dataset: &Dataset,
     ) -> Result<Option<Arc<dyn Embedder>>, Error> {
-        let Some(&kind) = study.embedders.get(&dataset.to_string()) else {
-            return Ok(None);
-        };
-        match self.resources.embedder(kind)? {
-            Ok(embedder) => Ok(Some(embedder)),
-            Err(reason) => {
-                self.omissions.add(Skip {
-                    dataset: Some(dataset.to_string()),
-                    reason,
-                    ..Skip::default()
-                });
-                Ok(None)
-            }
+        match study.embedders.get(&dataset.to_string()) {
+            Some(&kind) => self.omissions.embedder(self.resources, kind, dataset),
+            None => Ok(None),
         }
     }
 

@@ -70,9 +70,8 @@ impl Counting<'_> {
     /// Every prompt with everything that can be shown.
     pub(crate) fn selections(&self) -> Vec<Selection> {
         let counter = TokenCounter::new(self.tokenizer);
-        let has_candidates = |query: &Query| !query.candidates.is_empty();
         let mut shown = vec![Shown::Catalogue];
-        if self.benchmark.queries().iter().all(has_candidates) {
+        if self.benchmark.has_candidates() {
             shown.push(Shown::Candidates);
         }
         if self.rankings.is_some() {

@@ -4,11 +4,10 @@ use std::{
     collections::BTreeMap,
     hint::black_box,
     path::PathBuf,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use oats_datasets::{Benchmark, Dataset, Query, Split};
+use oats_datasets::{Benchmark, Query, Split};
 use oats_embedders::Embedder;
 use oats_llm::Prices;
 use oats_metrics::{Latencies, LatencySummary};
@@ -64,7 +63,10 @@ pub fn run_frontier(
         let Some(benchmark) = benchmark else {
             continue;
         };
-        let Some(embedder) = embedder(study, dataset, resources, &mut omissions)? else {
+        let Some(&kind) = study.embedders.get(&dataset.to_string()) else {
+            continue;
+        };
+        let Some(embedder) = omissions.embedder(resources, kind, dataset)? else {
             continue;
         };
         let started = Instant::now();
@@ -108,27 +110,6 @@ pub fn run_frontier(
         manifest,
         skipped: omissions.into_skipped(),
     })
-}
-
-fn embedder(
-    study: &Frontier,
-    dataset: &Dataset,
-    resources: &Resources,
-    omissions: &mut Omissions<'_>,
-) -> Result<Option<Arc<dyn Embedder>>, Error> {
-    let Some(&kind) = study.embedders.get(&dataset.to_string()) else {
-        return Ok(None);
-    };
-    let found = resources.embedder(kind)?;
-    Ok(found
-        .map_err(|reason| {
-            omissions.add(Skip {
-                dataset: Some(dataset.to_string()),
-                reason,
-                ..Skip::default()
-            });
-        })
-        .ok())
 }
 
 /// The routers of one benchmark.
@@ -221,12 +202,8 @@ impl Timing<'_> {
     }
 
     fn pools(&self) -> Vec<Pool> {
-        let mut queries = self.benchmark.queries().iter();
-        let has_candidates = queries.all(|query| !query.candidates.is_empty());
-        POOLS
-            .into_iter()
-            .filter(|&pool| pool == Pool::Catalogue || has_candidates)
-            .collect()
+        let is_there = |pool: &Pool| *pool == Pool::Catalogue || self.benchmark.has_candidates();
+        POOLS.into_iter().filter(is_there).collect()
     }
 
     /// As many test queries as are to be timed, spread evenly over the test part.

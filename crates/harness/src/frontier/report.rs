@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{Frontier, FrontierPoints, LlmRange, Point};
+use crate::costs::report::whole;
 
 /// The experiment's report as Markdown. `figure` is a file beside it.
 pub fn frontier_report(study: &Frontier, points: &FrontierPoints, figure: Option<&str>) -> String {
@@ -154,7 +155,7 @@ fn milliseconds(value: f64) -> String {
 
 fn dollars(value: f64) -> String {
     match value {
-        100.0.. => format!("{value:.0}"),
+        100.0.. => whole(value),
         1.0.. => format!("{value:.2}"),
         _ => format!("{value:.4}"),
     }

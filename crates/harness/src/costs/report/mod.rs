@@ -264,7 +264,7 @@ fn share(share: f64) -> String {
 }
 
 /// Rounded, with commas between thousands.
-fn whole(value: f64) -> String {
+pub(crate) fn whole(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
