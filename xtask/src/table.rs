@@ -6,7 +6,6 @@ use oats_harness::{
     Costs, Experiment, Frontier, Manifest,
     rows::{CostRow, DOLLARS, LatencyRow, MetricRow, NONE, Row, means_over_most_seeds},
 };
-use oats_routers::RouterSpec;
 
 const WIDTH: usize = 100;
 const READABLE: usize = 30;
@@ -163,8 +162,7 @@ fn of_dataset(experiment: &Experiment, rows: &[&MetricRow]) -> Table {
     table.heading(labels.iter().copied().chain(pools));
     let most = rows.iter().map(|row| row.seeds()).max().flatten();
     for router in &experiment.routers {
-        let is_llm = matches!(router.spec, RouterSpec::Llm(_));
-        if is_llm && rows.iter().all(|row| row.router != router.label) {
+        if router.spec.asks_an_llm() && rows.iter().all(|row| row.router != router.label) {
             let mut cells = vec![router.label.as_str()];
             cells.resize(labels.len(), "");
             cells.resize(labels.len() + protocols.len(), "not measured");

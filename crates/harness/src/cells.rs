@@ -7,7 +7,6 @@ use std::{
 };
 
 use oats_datasets::{Split, SplitKind};
-use oats_routers::RouterSpec;
 
 use crate::{
     EmbedderKind, Error, Outcomes, RouterEntry,
@@ -168,7 +167,7 @@ impl Evaluation<'_> {
         cells.reverse();
         let mut scores = in_parallel(&cells, |(cell, key)| {
             // An LLM's answers are kept elsewhere, and are not in the key.
-            let is_llm = matches!(cell.router.spec, RouterSpec::Llm(_));
+            let is_llm = cell.router.spec.asks_an_llm();
             let scores = match self.journal.load(key, cell.shape()) {
                 Some(scores) if !self.keepsakes.are_wanted() && !is_llm => {
                     known.fetch_add(1, Ordering::Relaxed);

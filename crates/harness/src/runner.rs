@@ -9,7 +9,7 @@ use std::{
 use ndarray::Array2;
 use oats_datasets::{Benchmark, Dataset, Split};
 use oats_embedders::Embedder;
-use oats_routers::{Progress, Request, RouterSpec, Training};
+use oats_routers::{Progress, Request, Training};
 
 use crate::{
     EmbedderKind, Error, Experiment, Grid, Observer, Pool, Resources, RouterEntry, Skip,
@@ -283,7 +283,7 @@ impl<'a> Plan<'a> {
     ) -> Result<Vec<String>, Error> {
         let mut unanswered = Vec::new();
         for router in self.experiment.routers_on(grid) {
-            if !matches!(router.spec, RouterSpec::Llm(_)) {
+            if !router.spec.asks_an_llm() {
                 continue;
             }
             let place = format!("{}/{}", benchmark.name(), router.label);

@@ -1,6 +1,6 @@
 //! Rows by their labels, and what there is to say of them.
 
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 use oats_datasets::{Benchmark, Dataset};
 use oats_embedders::Embedder;
@@ -69,6 +69,15 @@ impl<'a> Omissions<'a> {
         self.skipped.push(skip);
     }
 
+    /// All of a dataset.
+    pub(crate) fn add_dataset(&mut self, dataset: &impl Display, reason: String) {
+        self.add(Skip {
+            dataset: Some(dataset.to_string()),
+            reason,
+            ..Skip::default()
+        });
+    }
+
     /// The benchmark, unless it is left out.
     ///
     /// # Errors
@@ -83,11 +92,7 @@ impl<'a> Omissions<'a> {
             Ok(benchmark) => Ok(Some(benchmark)),
             Err(reason) if required.contains(dataset) => Err(Error::Required(reason)),
             Err(reason) => {
-                self.add(Skip {
-                    dataset: Some(dataset.to_string()),
-                    reason,
-                    ..Skip::default()
-                });
+                self.add_dataset(dataset, reason);
                 Ok(None)
             }
         }
@@ -106,11 +111,7 @@ impl<'a> Omissions<'a> {
         match resources.embedder(kind)? {
             Ok(embedder) => Ok(Some(embedder)),
             Err(reason) => {
-                self.add(Skip {
-                    dataset: Some(dataset.to_string()),
-                    reason,
-                    ..Skip::default()
-                });
+                self.add_dataset(dataset, reason);
                 Ok(None)
             }
         }

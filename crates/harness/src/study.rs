@@ -89,6 +89,11 @@ impl Study {
         }
     }
 
+    /// Whether what it shows is joined from other experiments' rows too.
+    pub fn reads_others(&self) -> bool {
+        matches!(self, Self::Frontier(_))
+    }
+
     /// What it is run on; none if there is nothing left to run.
     pub fn datasets(&self) -> Vec<&Dataset> {
         match self {

@@ -144,6 +144,11 @@ impl RouterSpec {
         }
     }
 
+    /// Whether an LLM is asked for every request, whose answers may not be at hand.
+    pub fn asks_an_llm(&self) -> bool {
+        matches!(self, Self::Llm(_))
+    }
+
     /// Whether the router is fitted by gradient descent, which stops early on validation: rounding
     /// errors of another machine or backend can then end in another fit.
     pub fn is_fitted_by_descent(&self) -> bool {

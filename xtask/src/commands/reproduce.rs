@@ -103,7 +103,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         // After all rows: a frontier tells of those of others too.
         for study in &all {
             let folder = results.join(study.name());
-            let is_joined = matches!(study, Study::Frontier(_)) && folder.exists();
+            let is_joined = study.reads_others() && folder.exists();
             if is_joined || ran.iter().any(|made| made.name() == study.name()) {
                 report::write(study, &folder)?;
             }
@@ -154,8 +154,7 @@ fn read_all(folder: &Path) -> Result<Vec<Study>> {
         "there is no experiment (a .toml file) in {}",
         folder.display()
     );
-    // They read others' rows.
-    experiments.sort_by_key(|study| matches!(study, Study::Frontier(_)));
+    experiments.sort_by_key(Study::reads_others);
     Ok(experiments)
 }
 

@@ -61,11 +61,10 @@ pub fn run_costs(
             .omissions
             .benchmark(resources, dataset, &options.require)?;
         match found {
-            Some(benchmark) if benchmark.queries().is_empty() => run.omissions.add(Skip {
-                dataset: Some(dataset.to_string()),
-                reason: format!("{dataset}: it has no queries to count"),
-                ..Skip::default()
-            }),
+            Some(benchmark) if benchmark.queries().is_empty() => {
+                let reason = format!("{dataset}: it has no queries to count");
+                run.omissions.add_dataset(dataset, reason);
+            }
             Some(benchmark) => benchmarks.push((dataset, benchmark)),
             None => {}
         }
@@ -184,14 +183,9 @@ impl Run<'_> {
     fn growth(&mut self, study: &ContextGrowth, benchmark: &Benchmark) -> Result<(), Error> {
         let started = Instant::now();
         if !benchmark.has_candidates() {
-            self.omissions.add(Skip {
-                dataset: Some(benchmark.name().to_owned()),
-                reason: format!(
-                    "{}: its queries come without candidate lists",
-                    benchmark.name()
-                ),
-                ..Skip::default()
-            });
+            let name = benchmark.name();
+            let reason = format!("{name}: its queries come without candidate lists");
+            self.omissions.add_dataset(&name, reason);
             return Ok(());
         }
         let mut ledger = Ledger::new(&study.name, benchmark.name());

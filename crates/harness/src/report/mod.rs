@@ -50,7 +50,6 @@ mod tables;
 
 use std::fmt::Write as _;
 
-use oats_routers::RouterSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -279,7 +278,7 @@ pub fn report(
         llms: experiment
             .routers
             .iter()
-            .filter(|router| matches!(router.spec, RouterSpec::Llm(_)))
+            .filter(|router| router.spec.asks_an_llm())
             .map(|router| router.label.as_str())
             .collect(),
     };
