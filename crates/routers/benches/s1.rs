@@ -3,7 +3,7 @@
 //! `cargo bench -p oats-routers --bench s1 [-- <name>]`. Vectors are random: how long a refinement takes
 //! depends on how many there are, hardly on where they point.
 
-use std::{fs, hint::black_box, time::Duration};
+use std::{cell::LazyCell, fs, hint::black_box, time::Duration};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::{Array2, ArrayView2, Axis, Slice};
@@ -47,8 +47,8 @@ impl Data {
     }
 
     /// Queries with `right` labels each.
-    fn labelled(&mut self, right: usize) -> Training<'_> {
-        let (tools, rng) = (self.tools.len(), &mut self.rng);
+    fn labelled(&self, right: usize) -> Training<'_> {
+        let (tools, mut rng) = (self.tools.len(), self.rng.clone());
         let mut labels = || {
             (0..right)
                 .map(|_| (rng.random_range(0..tools), 1))
@@ -64,11 +64,12 @@ impl Data {
     }
 
     /// Queries with one outcome each, of which half are successes.
-    fn logged(&mut self) -> Training<'_> {
+    fn logged(&self) -> Training<'_> {
+        let mut rng = self.rng.clone();
         let outcomes: Vec<Outcome> = (0..self.query_embeddings.nrows())
             .map(|_| Outcome {
-                tool: self.rng.random_range(0..self.tools.len()),
-                success: self.rng.random_bool(0.5),
+                tool: rng.random_range(0..self.tools.len()),
+                success: rng.random_bool(0.5),
                 propensity: 1.0,
             })
             .collect();
@@ -104,9 +105,9 @@ fn labelled(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("labelled");
     group.sample_size(10);
     for (name, queries, tools, right) in [("toole", 20_614, 199, 1), ("toolbench", 765, 2_490, 2)] {
+        let data = LazyCell::new(|| Data::random(tools, queries));
+        let training = LazyCell::new(|| data.labelled(right));
         group.bench_function(name, |bencher| {
-            let mut data = Data::random(tools, queries);
-            let training = data.labelled(right);
             bencher.iter(|| S1Params::default().fit(black_box(&training)));
         });
     }
@@ -120,14 +121,17 @@ fn logged(criterion: &mut Criterion) {
         .measurement_time(Duration::from_secs(10));
     for outcomes in [100_000, 300_000, 1_000_000] {
         group.throughput(Throughput::Elements(outcomes as u64));
+        let data = LazyCell::new(|| Data::random(100_000, outcomes));
+        let training = LazyCell::new(|| data.logged());
+        let mut told = false;
         group.bench_function(format!("{outcomes} outcomes"), |bencher| {
-            let mut data = Data::random(100_000, outcomes);
-            let training = data.logged();
+            LazyCell::force(&training);
             let inputs = peak_mebibytes();
             bencher.iter(|| S1Params::default().fit(black_box(&training)));
-            if let (Some(inputs), Some(peak)) = (inputs, peak_mebibytes()) {
-                println!("{outcomes} outcomes: peak {peak} MiB, of which inputs {inputs} MiB");
+            if let (Some(inputs), Some(peak), false) = (inputs, peak_mebibytes(), told) {
+                println!("{outcomes} outcomes: peak {peak} MiB, {inputs} MiB before the first fit");
             }
+            told = true;
         });
     }
 }
@@ -136,23 +140,23 @@ fn logged(criterion: &mut Criterion) {
 fn added(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("added");
     group.sample_size(10);
-    group.bench_function("100 outcomes after 100000", |bencher| {
-        let mut data = Data::random(100_000, 100_100);
-        let all = data.logged();
-        let (first, more) = all.queries.split_at(100_000);
+    let data = LazyCell::new(|| Data::random(100_000, 100_100));
+    let all = LazyCell::new(|| data.logged());
+    let started = LazyCell::new(|| {
         let first = Training {
-            queries: first.to_vec(),
+            queries: all.queries[..100_000].to_vec(),
             query_embeddings: rows(all.query_embeddings, 0, 100_000),
-            ..all
+            ..*all
         };
+        S1Params::default().start(&first).ok()
+    });
+    group.bench_function("100 outcomes after 100000", |bencher| {
         let vectors = rows(all.query_embeddings, 100_000, 100_100);
-        let started = S1Params::default().start(&first);
         bencher.iter_batched_ref(
-            || started.as_ref().ok().cloned(),
+            || started.clone(),
             |refinement| {
-                refinement
-                    .as_mut()
-                    .map(|refinement| refinement.add(more, vectors))
+                let refinement = refinement.as_mut();
+                refinement.map(|refinement| refinement.add(&all.queries[100_000..], vectors))
             },
             BatchSize::PerIteration,
         );
