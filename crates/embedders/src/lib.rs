@@ -30,6 +30,7 @@
 //! - [`cache`]: embeddings on disk.
 
 use ndarray::Array2;
+use oats_metrics::{Stage, Stopwatch};
 
 pub mod cache;
 pub mod distill;
@@ -70,6 +71,16 @@ pub trait Embedder: Send + Sync {
     /// # Errors
     /// [`Error::Text`] for the first text that has no vector, [`Error::Backend`] if the backend fails.
     fn embed(&self, texts: &[&str]) -> Result<Array2<f32>>;
+    /// The vector of one text, as a request needs it. Tells `watch` of the stages there are:
+    /// [`Stage::Tokenise`], [`Stage::Embed`].
+    ///
+    /// # Errors
+    /// Those of [`embed`](Self::embed).
+    fn embed_query(&self, text: &str, watch: &mut Stopwatch) -> Result<Vec<f32>> {
+        let vector = self.embed(&[text])?.into_raw_vec_and_offset().0;
+        watch.lap(Stage::Embed);
+        Ok(vector)
+    }
     /// Whether reading a vector from disk is faster than computing it.
     fn worth_caching(&self) -> bool {
         true

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use oats_datasets::ToolId;
+use oats_metrics::{Stage, Stopwatch};
 
 use crate::{Error, Progress, State};
 
@@ -35,6 +36,18 @@ pub trait Router: Send + Sync {
     /// If a candidate is not in the catalogue or, for routers that read embeddings, if the
     /// request's has another length than those of the training view.
     fn rank(&self, request: &Request<'_>, k: usize) -> Vec<Ranked>;
+
+    /// As [`rank`](Self::rank), and tells `watch` of the stages there are: of a
+    /// [`Pipeline`](crate::pipeline::Pipeline) [`Stage::Adapt`], [`Stage::Score`] and [`Stage::Rerank`],
+    /// of other routers all as [`Stage::Score`].
+    ///
+    /// # Panics
+    /// As [`rank`](Self::rank).
+    fn rank_timed(&self, request: &Request<'_>, k: usize, watch: &mut Stopwatch) -> Vec<Ranked> {
+        let ranking = self.rank(request, k);
+        watch.lap(Stage::Score);
+        ranking
+    }
 
     /// The tools of the request's pool that the router would hand on by itself: the best one, unless
     /// the router decides how many the request needs.
