@@ -66,6 +66,14 @@ pub trait Embedder: Send + Sync {
     }
     /// Length of a vector.
     fn dimension(&self) -> usize;
+    /// How many numbers were learned.
+    fn parameters(&self) -> usize {
+        0
+    }
+    /// Bytes of the files that hold them.
+    fn bytes(&self) -> u64 {
+        0
+    }
     /// One row of length 1 per text, in order.
     ///
     /// # Errors

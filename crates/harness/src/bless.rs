@@ -3,7 +3,7 @@
 use std::{collections::HashSet, path::Path};
 
 use crate::{
-    Costs, Error, Experiment, Frontier, Manifest,
+    Costs, Error, Experiment, Latency, Manifest,
     rows::{CostRow, LatencyRow, MetricRow, Row, TestRow, merge_rows, read_rows, write_rows},
 };
 
@@ -47,7 +47,7 @@ pub fn bless_costs(costs: &Costs, from: &Path, into: &Path) -> Result<(), Error>
 ///
 /// # Errors
 /// Those of [`bless`].
-pub fn bless_frontier(study: &Frontier, from: &Path, into: &Path) -> Result<(), Error> {
+pub fn bless_latency(study: &Latency, from: &Path, into: &Path) -> Result<(), Error> {
     let rows = Merging::<LatencyRow>::read("latency.csv", from, into, |row| study.makes(row))?;
     let manifest = merged_manifest(from, into, &rows)?;
     rows.write(into)?;

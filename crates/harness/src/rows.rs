@@ -141,7 +141,8 @@ pub struct CostRow {
     pub n: usize,
 }
 
-/// A row of `latency.csv`: how long a router takes to rank. Two runs never agree on it.
+/// A row of `latency.csv`: how long a router takes to rank, or how large it is. Two runs never agree on
+/// times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LatencyRow {
@@ -153,13 +154,19 @@ pub struct LatencyRow {
     pub pool: String,
     /// The embedder, or `none` for routers that read no embeddings.
     pub embedder: String,
-    /// The router's label.
+    /// The router's label, or `none` in rows about the embedder alone.
     pub router: String,
-    /// `mean-ms`, `p50-ms`, `p95-ms`, `p99-ms` or `max-ms`.
+    /// Threads that a request may use: `1` or `all`; `none` where there are no requests.
+    pub threads: String,
+    /// Callers at the same time; `none` where there are no requests.
+    pub callers: String,
+    /// `all`, `router` (all but the embedding), one of [`Stage`](oats_metrics::Stage), or `none`.
+    pub stage: String,
+    /// What the value is, with its unit, such as `p50-ms`.
     pub quantity: String,
-    /// Milliseconds.
+    /// The value.
     pub value: Number,
-    /// Requests.
+    /// Requests; 1 where there are none.
     pub n: usize,
 }
 
@@ -301,6 +308,9 @@ impl Row for LatencyRow {
         "pool",
         "embedder",
         "router",
+        "threads",
+        "callers",
+        "stage",
         "quantity",
         "value",
         "n",
@@ -313,6 +323,9 @@ impl Row for LatencyRow {
             &self.pool,
             &self.embedder,
             &self.router,
+            &self.threads,
+            &self.callers,
+            &self.stage,
             &self.quantity,
         ]
     }

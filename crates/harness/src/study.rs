@@ -6,7 +6,7 @@ use oats_datasets::Dataset;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Experiment, Frontier,
+    Error, Experiment, Frontier, Latency,
     costs::{ContextGrowth, CostComparison, Costs},
     parse::{parse, read_text},
 };
@@ -18,7 +18,9 @@ pub enum Study {
     Ranking(Experiment),
     /// `kind = "cost"` or `"context-growth"`: tokens are counted and priced.
     Costs(Costs),
-    /// `kind = "frontier"`: routers are timed, and held against others' rows.
+    /// `kind = "latency"`: routers are timed.
+    Latency(Box<Latency>),
+    /// `kind = "frontier"`: nothing is run, but others' rows are joined.
     Frontier(Box<Frontier>),
 }
 
@@ -30,6 +32,8 @@ pub enum StudyKind {
     Cost,
     /// [`ContextGrowth`].
     ContextGrowth,
+    /// [`Latency`].
+    Latency,
     /// [`Frontier`].
     Frontier,
 }
@@ -65,6 +69,7 @@ impl Study {
                 let study = parse(text, file, ContextGrowth::check)?;
                 Self::Costs(Costs::Growth(study))
             }
+            Some(StudyKind::Latency) => Self::Latency(Box::new(parse(text, file, Latency::check)?)),
             Some(StudyKind::Frontier) => {
                 Self::Frontier(Box::new(parse(text, file, Frontier::check)?))
             }
@@ -76,6 +81,7 @@ impl Study {
         match self {
             Self::Ranking(experiment) => &experiment.name,
             Self::Costs(costs) => costs.name(),
+            Self::Latency(study) => &study.name,
             Self::Frontier(study) => &study.name,
         }
     }
@@ -85,11 +91,12 @@ impl Study {
         match self {
             Self::Ranking(experiment) => &experiment.question,
             Self::Costs(costs) => costs.question(),
+            Self::Latency(study) => &study.question,
             Self::Frontier(study) => &study.question,
         }
     }
 
-    /// Whether what it shows is joined from other experiments' rows too.
+    /// Whether what it shows is joined from other experiments' rows.
     pub fn reads_others(&self) -> bool {
         matches!(self, Self::Frontier(_))
     }
@@ -102,7 +109,8 @@ impl Study {
                 grids.flat_map(|grid| &grid.datasets).collect()
             }
             Self::Costs(costs) => costs.datasets().iter().collect(),
-            Self::Frontier(study) => study.datasets.iter().collect(),
+            Self::Latency(study) => study.datasets.iter().collect(),
+            Self::Frontier(study) => study.embedders.keys().collect(),
         }
     }
 
@@ -111,6 +119,7 @@ impl Study {
         match self {
             Self::Ranking(experiment) => experiment.restrict(datasets, seeds),
             Self::Costs(costs) => costs.restrict(datasets),
+            Self::Latency(study) => study.restrict(datasets),
             Self::Frontier(study) => study.restrict(datasets),
         }
     }
@@ -120,7 +129,9 @@ impl Study {
         match self {
             Self::Ranking(experiment) => experiment.quicken(),
             Self::Costs(costs) => costs.quicken(),
-            Self::Frontier(study) => study.quicken(),
+            Self::Latency(study) => study.quicken(),
+            // Nothing is run.
+            Self::Frontier(_) => (),
         }
     }
 }

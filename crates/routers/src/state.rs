@@ -55,6 +55,11 @@ impl State {
             .extend(notes.map(|(name, note)| (named(name), note)));
     }
 
+    /// How many numbers the arrays hold: what was learned, and vectors that were taken over.
+    pub fn parameters(&self) -> usize {
+        self.arrays.values().map(|array| array.len()).sum()
+    }
+
     /// The array of that name.
     ///
     /// # Errors

@@ -105,7 +105,11 @@ pub(crate) fn name(experiment: &str) -> Option<&'static str> {
 
 /// Draws the experiment's figure into `folder` and returns its files. An experiment without a figure
 /// of its own, or with nothing to draw, has none.
-pub(crate) fn draw(study: &Study, folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn draw(
+    study: &Study,
+    folder: &Path,
+    others: &dyn Fn(&str) -> PathBuf,
+) -> Result<Vec<PathBuf>> {
     let Some(figure) = figure(study.name()) else {
         return Ok(Vec::new());
     };
@@ -127,7 +131,7 @@ pub(crate) fn draw(study: &Study, folder: &Path) -> Result<Vec<PathBuf>> {
             }
         }
         (Study::Frontier(study), Draw::Frontier(draw)) => {
-            draw(&points(study, folder)?, figure.title)?
+            draw(&points(study, others)?, figure.title)?
         }
         // Somebody's own experiment has the name of another kind's.
         _ => None,

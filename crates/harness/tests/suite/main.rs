@@ -8,6 +8,7 @@ mod costs;
 mod experiment;
 mod frontier;
 mod laboratory;
+mod latency;
 mod leakage;
 mod learned;
 mod llm;

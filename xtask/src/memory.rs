@@ -1,0 +1,105 @@
+//! The memory it takes to serve: that of `cargo xtask route` in a process of its own.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    io::{BufRead, BufReader, Write},
+    process::{Child, Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use oats_datasets::Dataset;
+use oats_harness::{EmbedderKind, PeakMemory};
+use oats_routers::RouterSpec;
+use serde_json::json;
+
+use crate::one_line;
+
+/// Starts `route --jsonl` with the places that this command looks in.
+pub(crate) struct RouteProcess {
+    /// Options that name the places.
+    pub places: Vec<OsString>,
+}
+
+impl PeakMemory for RouteProcess {
+    fn peak(
+        &self,
+        dataset: &Dataset,
+        embedder: Option<EmbedderKind>,
+        router: &RouterSpec,
+        texts: &[&str],
+    ) -> Result<u64, String> {
+        if cfg!(not(target_os = "linux")) {
+            return Err("only Linux tells a running process's".to_owned());
+        }
+        let by_default = RouterSpec::by_kind(router.kind());
+        if by_default.is_ok_and(|default| default != *router) {
+            return Err("`route` has routers with their default settings only".to_owned());
+        }
+        let embedder = embedder.unwrap_or(EmbedderKind::Static).to_string();
+        let dataset = dataset.to_string();
+        let options = [
+            "route",
+            "--jsonl",
+            "--dataset",
+            &dataset,
+            "--embedder",
+            &embedder,
+            "--router",
+            router.kind(),
+        ];
+        self.serve(&options, texts)
+            .map_err(|error| one_line(&error))
+    }
+}
+
+impl RouteProcess {
+    fn serve(&self, options: &[&str], texts: &[&str]) -> Result<u64> {
+        let executable = env::current_exe().context("this program cannot be found")?;
+        let mut process = Command::new(executable)
+            .args(options)
+            .args(&self.places)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("`route` cannot be started")?;
+        let peak = ask(&mut process, texts);
+        // It ends at the end of its input; the peak was read before.
+        drop(process.stdin.take());
+        let ended = process.wait().context("`route` cannot be waited for")?;
+        let peak = peak?;
+        ensure!(ended.success(), "`route` ended with {ended}");
+        Ok(peak)
+    }
+}
+
+/// Has every text answered, and reads how much memory that took at most.
+fn ask(process: &mut Child, texts: &[&str]) -> Result<u64> {
+    let (Some(input), Some(output)) = (&mut process.stdin, &mut process.stdout) else {
+        bail!("`route` has no input or output");
+    };
+    let mut answers = BufReader::new(output);
+    let mut answer = String::new();
+    for text in texts {
+        writeln!(input, "{}", json!({ "text": text })).context("`route` reads no more")?;
+        answer.clear();
+        let read = answers.read_line(&mut answer)?;
+        ensure!(read > 0, "`route` ended before its last answer");
+    }
+    peak_resident(process.id())
+}
+
+/// `VmHWM`, in bytes.
+fn peak_resident(process: u32) -> Result<u64> {
+    let file = format!("/proc/{process}/status");
+    let status = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB"));
+    let kilobytes: u64 = kilobytes
+        .with_context(|| format!("{file} has no VmHWM in kB"))?
+        .trim()
+        .parse()?;
+    Ok(kilobytes << 10)
+}
