@@ -41,7 +41,8 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let out = workspace::out_or(args.out.as_deref(), "target/run")?;
     make_out(&out)?;
     let opened = args.inputs.open()?;
-    let results = workspace::root()?.join("results");
+    // Outside the workspace there are none.
+    let results = workspace::root().unwrap_or_default().join("results");
     let others = |name: &str| results.join(name);
     let mut stdout = io::stdout();
     for study in &studies {

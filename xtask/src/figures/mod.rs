@@ -7,6 +7,7 @@ mod context_growth;
 mod convergence;
 mod cost;
 mod frontier;
+mod latency;
 mod style;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use oats_harness::{
     Experiment, FrontierPoints, Manifest, Study,
-    rows::{CostRow, MetricRow, Row, means_over_most_seeds, read_rows},
+    rows::{CostRow, LatencyRow, MetricRow, Row, means_over_most_seeds, read_rows},
     write_whole,
 };
 use oats_llm::ModelPrice;
@@ -37,10 +38,11 @@ enum Draw {
     Ranking(fn(&Shown<'_>, &str) -> Result<Option<String>>),
     Costs(fn(&[CostRow], &str) -> Result<Option<String>>),
     Growth(fn(&[CostRow], &ModelPrice, &str) -> Result<Option<String>>),
+    Latency(fn(&[LatencyRow], &[&str], &str) -> Result<Option<String>>),
     Frontier(fn(&FrontierPoints, &str) -> Result<Option<String>>),
 }
 
-const FIGURES: [Figure; 8] = [
+const FIGURES: [Figure; 9] = [
     Figure {
         experiment: "main",
         name: "ndcg-by-router",
@@ -82,6 +84,12 @@ const FIGURES: [Figure; 8] = [
         name: "context-growth",
         title: "A chain of tool calls by its depth",
         draw: Draw::Growth(context_growth::draw),
+    },
+    Figure {
+        experiment: "latency",
+        name: "latency",
+        title: "How long a request takes",
+        draw: Draw::Latency(latency::draw),
     },
     Figure {
         experiment: "frontier",
@@ -129,6 +137,11 @@ pub(crate) fn draw(
                 Some(model) => draw(&rows, model, figure.title)?,
                 None => None,
             }
+        }
+        (Study::Latency(study), Draw::Latency(draw)) => {
+            let rows: Vec<LatencyRow> = read_rows(&folder.join("latency.csv"))?;
+            let routers = study.routers.iter().map(|router| router.label.as_str());
+            draw(&rows, &routers.collect::<Vec<_>>(), figure.title)?
         }
         (Study::Frontier(study), Draw::Frontier(draw)) => {
             draw(&points(study, others)?, figure.title)?

@@ -134,10 +134,6 @@ fn latency_measures_a_part_by_itself() {
     }
     for (arguments, parts) in [
         (["--routers", "oats-s9"], "there is no `oats-s9`"),
-        (
-            ["--embedders", "word2vec"],
-            "there is no embedder `word2vec`",
-        ),
         (["--datasets", "toole"], "toole is not among those"),
         (["--queries", "0"], "--queries"),
     ] {
