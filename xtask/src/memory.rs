@@ -3,14 +3,13 @@
 use std::{
     env,
     ffi::OsString,
-    fs,
     io::{BufRead, BufReader, Write},
     process::{Child, Command, Stdio},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use oats_datasets::Dataset;
-use oats_harness::{EmbedderKind, PeakMemory};
+use oats_harness::{EmbedderKind, PeakMemory, peak_resident};
 use oats_routers::RouterSpec;
 use serde_json::json;
 
@@ -30,9 +29,6 @@ impl PeakMemory for RouteProcess {
         router: &RouterSpec,
         texts: &[&str],
     ) -> Result<u64, String> {
-        if cfg!(not(target_os = "linux")) {
-            return Err("only Linux tells a running process's".to_owned());
-        }
         let by_default = RouterSpec::by_kind(router.kind());
         if by_default.is_ok_and(|default| default != *router) {
             return Err("`route` has routers with their default settings only".to_owned());
@@ -88,18 +84,5 @@ fn ask(process: &mut Child, texts: &[&str]) -> Result<u64> {
         let read = answers.read_line(&mut answer)?;
         ensure!(read > 0, "`route` ended before its last answer");
     }
-    peak_resident(process.id())
-}
-
-/// `VmHWM`, in bytes.
-fn peak_resident(process: u32) -> Result<u64> {
-    let file = format!("/proc/{process}/status");
-    let status = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB"));
-    let kilobytes: u64 = kilobytes
-        .with_context(|| format!("{file} has no VmHWM in kB"))?
-        .trim()
-        .parse()?;
-    Ok(kilobytes << 10)
+    peak_resident(Some(process.id())).map_err(Error::msg)
 }

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use oats_datasets::{Dataset, Sources};
 use oats_embedders::{Backend, ModelSources};
-use oats_harness::{Resources, RunOptions, Study, run_costs, run_latency};
+use oats_harness::{Resources, RunOptions, Study, run_costs, run_latency, run_scaling};
 use oats_llm::Prices;
 
 use crate::{
@@ -226,7 +226,11 @@ impl Extent {
                 study.restrict(self.datasets.as_deref(), self.seeds.map(NonZeroUsize::get));
                 study
             })
-            .filter(|study| !study.datasets().is_empty())
+            .filter(|study| match study {
+                // It reads none: where some are asked for, it is not.
+                Study::Scaling(_) => self.datasets.is_none(),
+                _ => !study.datasets().is_empty(),
+            })
             .collect();
         are_run("--require", &self.require, &restricted)?;
         Ok(restricted)
@@ -266,6 +270,7 @@ impl Extent {
                 let run = run_latency(study, resources, memory, &options, &terminal)?;
                 Ran::Latency(study, run)
             }
+            Study::Scaling(study) => Ran::Scaling(study, run_scaling(study, &options, &terminal)?),
             Study::Frontier(study) => {
                 let points = report::points(study, others)?;
                 Ran::Frontier(study, points, out.join(&study.name))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use oats_harness::{
     Frontier, FrontierPoints, Joined, Manifest, Study, costs_report, frontier_report,
-    latency_report, report, rows::read_rows, write_whole,
+    latency_report, report, rows::read_rows, scaling_report, write_whole,
 };
 
 use crate::figures;
@@ -51,6 +51,10 @@ fn readme_text(study: &Study, folder: &Path, others: &dyn Fn(&str) -> PathBuf) -
         Study::Latency(study) => {
             let rows = read_rows(&folder.join("latency.csv"))?;
             latency_report(study, &rows, &manifest()?, figure)
+        }
+        Study::Scaling(study) => {
+            let rows = read_rows(&folder.join("scaling.csv"))?;
+            scaling_report(study, &rows, figure)
         }
         Study::Frontier(study) => frontier_report(study, &points(study, others)?, figure),
     })
@@ -105,6 +109,7 @@ mod tests {
                 Study::Ranking(_) => Some("metrics.csv"),
                 Study::Costs(_) => Some("costs.csv"),
                 Study::Latency(_) => Some("latency.csv"),
+                Study::Scaling(_) => Some("scaling.csv"),
                 Study::Frontier(_) => None,
             };
             if let Some(file) = file {

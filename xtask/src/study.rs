@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use oats_harness::{
     Conditions, Costs, CostsSummary, Experiment, Frontier, FrontierPoints, Latency, LatencyRun,
-    Manifest, RunSummary, Skip, Study, Verdict, bless, bless_costs, bless_latency,
-    rows::{CostRow, LatencyRow, MetricRow, Row, TestRow, read_rows},
+    Manifest, RunSummary, Scaling, ScalingRun, Skip, Study, Verdict, bless, bless_costs,
+    bless_latency, bless_scaling,
+    rows::{CostRow, LatencyRow, MetricRow, Row, ScalingRow, TestRow, read_rows},
 };
 
 use crate::table;
@@ -16,6 +17,7 @@ pub(crate) enum Ran<'a> {
     Ranking(&'a Experiment, RunSummary),
     Costs(&'a Costs, CostsSummary),
     Latency(&'a Latency, LatencyRun),
+    Scaling(&'a Scaling, ScalingRun),
     /// Joined from others' rows, to be told in this folder.
     Frontier(&'a Frontier, FrontierPoints, PathBuf),
 }
@@ -26,6 +28,7 @@ impl Ran<'_> {
             Self::Ranking(experiment, _) => &experiment.name,
             Self::Costs(costs, _) => costs.name(),
             Self::Latency(study, _) => &study.name,
+            Self::Scaling(study, _) => &study.name,
             Self::Frontier(study, ..) => &study.name,
         }
     }
@@ -36,6 +39,7 @@ impl Ran<'_> {
             Self::Ranking(_, summary) => &summary.folder,
             Self::Costs(_, summary) => &summary.folder,
             Self::Latency(_, run) => &run.folder,
+            Self::Scaling(_, run) => &run.folder,
             Self::Frontier(.., folder) => folder,
         }
     }
@@ -46,7 +50,7 @@ impl Ran<'_> {
             Self::Ranking(_, summary) => &summary.skipped,
             Self::Costs(_, summary) => &summary.skipped,
             Self::Latency(_, run) => &run.skipped,
-            Self::Frontier(..) => &[],
+            Self::Scaling(..) | Self::Frontier(..) => &[],
         }
     }
 
@@ -56,6 +60,7 @@ impl Ran<'_> {
             Self::Ranking(_, summary) => summary.metrics.is_empty(),
             Self::Costs(_, summary) => summary.rows.is_empty(),
             Self::Latency(_, run) => run.rows.is_empty(),
+            Self::Scaling(_, run) => run.rows.is_empty(),
             Self::Frontier(_, points, _) => points.routers.is_empty(),
         }
     }
@@ -66,6 +71,7 @@ impl Ran<'_> {
             Self::Ranking(experiment, summary) => table::summary(experiment, &summary.metrics),
             Self::Costs(costs, summary) => table::costs(costs, &summary.rows, &summary.manifest),
             Self::Latency(study, run) => table::latency(study, &run.rows),
+            Self::Scaling(_, run) => table::scaling(&run.rows),
             Self::Frontier(study, points, _) => table::frontier(study, points),
         }
     }
@@ -77,7 +83,7 @@ impl Ran<'_> {
             Self::Ranking(_, summary) => &summary.manifest,
             Self::Costs(_, summary) => &summary.manifest,
             // Timings never agree, and what is joined was compared where it was made.
-            Self::Latency(..) | Self::Frontier(..) => return Ok(Vec::new()),
+            Self::Latency(..) | Self::Scaling(..) | Self::Frontier(..) => return Ok(Vec::new()),
         };
         let mut other_data = Vec::new();
         let mut other_rounding = Vec::new();
@@ -101,7 +107,7 @@ impl Ran<'_> {
             Self::Costs(_, summary) => {
                 vec![self.verdict("costs", committed, &summary.rows, conditions)?]
             }
-            Self::Latency(..) | Self::Frontier(..) => Vec::new(),
+            Self::Latency(..) | Self::Scaling(..) | Self::Frontier(..) => Vec::new(),
         })
     }
 
@@ -121,7 +127,7 @@ impl Ran<'_> {
     pub(crate) fn forget_cells(&self) -> Result<()> {
         match self {
             Self::Ranking(_, summary) => Ok(summary.forget_cells()?),
-            Self::Costs(..) | Self::Latency(..) | Self::Frontier(..) => Ok(()),
+            Self::Costs(..) | Self::Latency(..) | Self::Scaling(..) | Self::Frontier(..) => Ok(()),
         }
     }
 }
@@ -140,6 +146,9 @@ pub(crate) fn check_committed(study: &Study, folder: &Path) -> Result<()> {
             read_rows::<CostRow>(&folder.join("costs.csv"))?;
         }
         Study::Frontier(_) => (),
+        Study::Scaling(_) => {
+            read_rows::<ScalingRow>(&folder.join("scaling.csv"))?;
+        }
         Study::Latency(_) => {
             read_rows::<LatencyRow>(&folder.join("latency.csv"))?;
         }
@@ -154,6 +163,7 @@ pub(crate) fn take_over(study: &Study, from: &Path, into: &Path) -> Result<()> {
         Study::Ranking(experiment) => bless(experiment, from, into)?,
         Study::Costs(costs) => bless_costs(costs, from, into)?,
         Study::Latency(study) => bless_latency(study, from, into)?,
+        Study::Scaling(_) => bless_scaling(from, into)?,
         // It has no rows of its own.
         Study::Frontier(_) => (),
     }

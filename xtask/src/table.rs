@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt};
 
 use oats_harness::{
-    Costs, Experiment, Frontier, FrontierPoints, Latency, Manifest,
-    rows::{CostRow, DOLLARS, LatencyRow, MetricRow, NONE, Row, means_over_most_seeds},
+    Costs, Experiment, Frontier, FrontierPoints, Latency, Manifest, growths,
+    rows::{CostRow, DOLLARS, LatencyRow, MetricRow, NONE, Row, ScalingRow, means_over_most_seeds},
 };
 
 const WIDTH: usize = 100;
@@ -309,6 +309,30 @@ pub(crate) fn latency(study: &Latency, rows: &[LatencyRow]) -> String {
         )
     });
     tables.collect()
+}
+
+/// How the operations grow.
+pub(crate) fn scaling(rows: &[ScalingRow]) -> String {
+    let mut table = Table::new([
+        ("operation", Column::Text),
+        ("threads", Column::Number),
+        ("size", Column::Number),
+        ("median-ms", Column::Number),
+        ("exponent", Column::Number),
+    ]);
+    for growth in growths(rows) {
+        for (place, (size, time)) in growth.points.iter().enumerate() {
+            let exponent = growth.exponent.filter(|_| place == 0);
+            table.row([
+                growth.operation.clone(),
+                growth.threads.to_string(),
+                format!("{size} {}", growth.along),
+                format!("{time:.3}"),
+                exponent.map_or(String::new(), |(exponent, _)| format!("{exponent:.2}")),
+            ]);
+        }
+    }
+    table.to_string()
 }
 
 /// One table a dataset and pool: how well its routers choose, how long they take, what that costs.

@@ -3,8 +3,10 @@
 use std::{collections::HashSet, path::Path};
 
 use crate::{
-    Costs, Error, Experiment, Latency, Manifest,
-    rows::{CostRow, LatencyRow, MetricRow, Row, TestRow, merge_rows, read_rows, write_rows},
+    Costs, Error, Experiment, Latency, Manifest, Scaling,
+    rows::{
+        CostRow, LatencyRow, MetricRow, Row, ScalingRow, TestRow, merge_rows, read_rows, write_rows,
+    },
 };
 
 /// Merges an experiment's folder `from` a run into its folder under the committed results: rows with
@@ -49,6 +51,18 @@ pub fn bless_costs(costs: &Costs, from: &Path, into: &Path) -> Result<(), Error>
 /// Those of [`bless`].
 pub fn bless_latency(study: &Latency, from: &Path, into: &Path) -> Result<(), Error> {
     let rows = Merging::<LatencyRow>::read("latency.csv", from, into, |row| study.makes(row))?;
+    let manifest = merged_manifest(from, into, &rows)?;
+    rows.write(into)?;
+    write_manifest(manifest, into)
+}
+
+/// The same for an experiment on made-up vectors, of which nothing stays: sizes and threads that were
+/// not measured now were measured elsewhere.
+///
+/// # Errors
+/// Those of [`bless`].
+pub fn bless_scaling(from: &Path, into: &Path) -> Result<(), Error> {
+    let rows = Merging::<ScalingRow>::read("scaling.csv", from, into, |_| false)?;
     let manifest = merged_manifest(from, into, &rows)?;
     rows.write(into)?;
     write_manifest(manifest, into)

@@ -170,6 +170,28 @@ pub struct LatencyRow {
     pub n: usize,
 }
 
+/// A row of `scaling.csv`: how long made-up work of some size takes. Two runs never agree on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScalingRow {
+    /// The experiment that measured it.
+    pub experiment: String,
+    /// What is done, such as `scan-f32`.
+    pub operation: String,
+    /// How many tools there are.
+    pub tools: String,
+    /// How many outcomes are learned from, or `none`.
+    pub outcomes: String,
+    /// On how many threads.
+    pub threads: String,
+    /// What the value is, with its unit.
+    pub quantity: String,
+    /// The value.
+    pub value: Number,
+    /// How often it was done.
+    pub n: usize,
+}
+
 impl Row for MetricRow {
     const COLUMNS: &'static [&'static str] = &[
         "experiment",
@@ -326,6 +348,35 @@ impl Row for LatencyRow {
             &self.threads,
             &self.callers,
             &self.stage,
+            &self.quantity,
+        ]
+    }
+
+    /// None: timings are not compared.
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+}
+
+impl Row for ScalingRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "experiment",
+        "operation",
+        "tools",
+        "outcomes",
+        "threads",
+        "quantity",
+        "value",
+        "n",
+    ];
+
+    fn key(&self) -> Vec<&str> {
+        vec![
+            &self.experiment,
+            &self.operation,
+            &self.tools,
+            &self.outcomes,
+            &self.threads,
             &self.quantity,
         ]
     }

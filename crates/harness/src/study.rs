@@ -6,7 +6,7 @@ use oats_datasets::Dataset;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Experiment, Frontier, Latency,
+    Error, Experiment, Frontier, Latency, Scaling,
     costs::{ContextGrowth, CostComparison, Costs},
     parse::{parse, read_text},
 };
@@ -20,6 +20,8 @@ pub enum Study {
     Costs(Costs),
     /// `kind = "latency"`: routers are timed.
     Latency(Box<Latency>),
+    /// `kind = "scaling"`: made-up work of growing size is timed.
+    Scaling(Box<Scaling>),
     /// `kind = "frontier"`: nothing is run, but others' rows are joined.
     Frontier(Box<Frontier>),
 }
@@ -34,6 +36,8 @@ pub enum StudyKind {
     ContextGrowth,
     /// [`Latency`].
     Latency,
+    /// [`Scaling`].
+    Scaling,
     /// [`Frontier`].
     Frontier,
 }
@@ -70,6 +74,7 @@ impl Study {
                 Self::Costs(Costs::Growth(study))
             }
             Some(StudyKind::Latency) => Self::Latency(Box::new(parse(text, file, Latency::check)?)),
+            Some(StudyKind::Scaling) => Self::Scaling(Box::new(parse(text, file, Scaling::check)?)),
             Some(StudyKind::Frontier) => {
                 Self::Frontier(Box::new(parse(text, file, Frontier::check)?))
             }
@@ -82,6 +87,7 @@ impl Study {
             Self::Ranking(experiment) => &experiment.name,
             Self::Costs(costs) => costs.name(),
             Self::Latency(study) => &study.name,
+            Self::Scaling(study) => &study.name,
             Self::Frontier(study) => &study.name,
         }
     }
@@ -92,6 +98,7 @@ impl Study {
             Self::Ranking(experiment) => &experiment.question,
             Self::Costs(costs) => costs.question(),
             Self::Latency(study) => &study.question,
+            Self::Scaling(study) => &study.question,
             Self::Frontier(study) => &study.question,
         }
     }
@@ -110,6 +117,7 @@ impl Study {
             }
             Self::Costs(costs) => costs.datasets().iter().collect(),
             Self::Latency(study) => study.datasets.iter().collect(),
+            Self::Scaling(_) => Vec::new(),
             Self::Frontier(study) => study.embedders.keys().collect(),
         }
     }
@@ -120,6 +128,8 @@ impl Study {
             Self::Ranking(experiment) => experiment.restrict(datasets, seeds),
             Self::Costs(costs) => costs.restrict(datasets),
             Self::Latency(study) => study.restrict(datasets),
+            // It reads none.
+            Self::Scaling(_) => (),
             Self::Frontier(study) => study.restrict(datasets),
         }
     }
@@ -130,6 +140,7 @@ impl Study {
             Self::Ranking(experiment) => experiment.quicken(),
             Self::Costs(costs) => costs.quicken(),
             Self::Latency(study) => study.quicken(),
+            Self::Scaling(study) => study.quicken(),
             // Nothing is run.
             Self::Frontier(_) => (),
         }

@@ -8,14 +8,15 @@ mod convergence;
 mod cost;
 mod frontier;
 mod latency;
+mod scaling;
 mod style;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use oats_harness::{
-    Experiment, FrontierPoints, Manifest, Study,
-    rows::{CostRow, LatencyRow, MetricRow, Row, means_over_most_seeds, read_rows},
+    Experiment, FrontierPoints, Growth, Manifest, Study, growths,
+    rows::{CostRow, LatencyRow, MetricRow, Row, ScalingRow, means_over_most_seeds, read_rows},
     write_whole,
 };
 use oats_llm::ModelPrice;
@@ -39,10 +40,11 @@ enum Draw {
     Costs(fn(&[CostRow], &str) -> Result<Option<String>>),
     Growth(fn(&[CostRow], &ModelPrice, &str) -> Result<Option<String>>),
     Latency(fn(&[LatencyRow], &[&str], &str) -> Result<Option<String>>),
+    Scaling(fn(&[Growth], &str) -> Result<Option<String>>),
     Frontier(fn(&FrontierPoints, &str) -> Result<Option<String>>),
 }
 
-const FIGURES: [Figure; 9] = [
+const FIGURES: [Figure; 10] = [
     Figure {
         experiment: "main",
         name: "ndcg-by-router",
@@ -90,6 +92,12 @@ const FIGURES: [Figure; 9] = [
         name: "latency",
         title: "How long a request takes",
         draw: Draw::Latency(latency::draw),
+    },
+    Figure {
+        experiment: "scaling",
+        name: "scaling",
+        title: "How time grows with tools and with outcomes",
+        draw: Draw::Scaling(scaling::draw),
     },
     Figure {
         experiment: "frontier",
@@ -142,6 +150,10 @@ pub(crate) fn draw(
             let rows: Vec<LatencyRow> = read_rows(&folder.join("latency.csv"))?;
             let routers = study.routers.iter().map(|router| router.label.as_str());
             draw(&rows, &routers.collect::<Vec<_>>(), figure.title)?
+        }
+        (Study::Scaling(_), Draw::Scaling(draw)) => {
+            let rows: Vec<ScalingRow> = read_rows(&folder.join("scaling.csv"))?;
+            draw(&growths(&rows), figure.title)?
         }
         (Study::Frontier(study), Draw::Frontier(draw)) => {
             draw(&points(study, others)?, figure.title)?
