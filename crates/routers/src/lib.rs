@@ -43,6 +43,7 @@
 //! | [`RouterSpec`] | `spec.rs`: the registry |
 //! | [`State`], [`load`] | `state.rs`: fitted routers in files |
 //! | [`baselines`] | chance, words (BM25), static embeddings |
+//! | [`scan`] | the vectors of a catalogue, searched for the best k |
 //! | [`pipeline`] | embed → (adapt) → score → (re-rank) → top k |
 //! | [`oats`] | the stages of OATS, and the ridge adapter beside Stage 3 |
 //! | [`controls`] | logistic regression, nearest queries |
@@ -63,6 +64,7 @@ pub mod oats;
 pub mod pipeline;
 pub mod rnn;
 mod router;
+pub mod scan;
 mod spec;
 mod state;
 pub mod threshold;
