@@ -21,6 +21,7 @@ fn every_router() -> Vec<RouterSpec> {
         "kind = \"hybrid\"\nfusion = \"weighted-sum\"",
         "kind = \"hybrid\"\nbase = { kind = \"oats-s1\" }",
         "kind = \"oats-s1\"\ngate = true",
+        "kind = \"dense-int8\"\nbase = { kind = \"oats-s1\" }",
         "kind = \"oats-s2\"\nbase = { kind = \"oats-s1\" }",
         "kind = \"rnn\"\nhead = \"gumbel\"",
         "kind = \"rnn\"\nhead = \"sequence\"",
