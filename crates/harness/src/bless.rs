@@ -3,7 +3,7 @@
 use std::{collections::HashSet, path::Path};
 
 use crate::{
-    Costs, Error, Experiment, Latency, Manifest, Scaling,
+    Costs, Error, Experiment, Latency, Manifest,
     rows::{
         CostRow, LatencyRow, MetricRow, Row, ScalingRow, TestRow, merge_rows, read_rows, write_rows,
     },

@@ -78,7 +78,10 @@ impl State {
 
     /// How many numbers the arrays hold: what was learned, and vectors that were taken over.
     pub fn parameters(&self) -> usize {
-        self.arrays.values().map(|array| array.len()).sum()
+        self.arrays
+            .values()
+            .map(|array| array.shape().iter().product::<usize>())
+            .sum()
     }
 
     /// The array of that name.

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, Axis};
 use oats_datasets::{Outcome, Query, Tool};
-use oats_routers::{Feedback, Progress, Training, TrainingQuery};
+use oats_routers::{Progress, Training, TrainingQuery};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;

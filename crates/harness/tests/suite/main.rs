@@ -19,5 +19,6 @@ mod reproducible;
 mod restrictions;
 mod results;
 mod resume;
+mod scaling;
 mod trec;
 mod verdict;
