@@ -242,32 +242,7 @@ impl<'a> Training<'a> {
                 self.queries.len()
             )));
         }
-        for query in &self.queries {
-            let outcomes = query.outcomes();
-            let is_probability = |propensity: f64| propensity > 0.0 && propensity <= 1.0;
-            if let Some(outcome) = outcomes
-                .iter()
-                .find(|outcome| !is_probability(outcome.propensity.into()))
-            {
-                return Err(Error::Shape(format!(
-                    "training query \"{}\" has an outcome of propensity {}; it must be above 0 and \
-                     at most 1",
-                    query.text, outcome.propensity
-                )));
-            }
-            let named = query
-                .right_tools()
-                .chain(outcomes.iter().map(|outcome| outcome.tool))
-                .chain(query.candidates.iter().copied());
-            if let Some(tool) = named.into_iter().find(|&tool| tool >= self.tools.len()) {
-                return Err(Error::Shape(format!(
-                    "training query \"{}\" names tool {tool}, but there are {}",
-                    query.text,
-                    self.tools.len()
-                )));
-            }
-        }
-        Ok(())
+        check_labels(&self.queries, self.tools.len())
     }
 
     /// Checks, for routers that learn from vectors and labels, that every tool and query has a
@@ -276,43 +251,86 @@ impl<'a> Training<'a> {
     /// # Errors
     /// [`Error::Shape`] or [`Error::Vector`], naming the tool or query.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let (tools, queries) = (self.tool_embeddings, self.query_embeddings);
-        if tools.nrows() != self.tools.len() || queries.nrows() != self.queries.len() {
+        let tools = self.tool_embeddings;
+        if tools.nrows() != self.tools.len() {
             return Err(Error::Shape(format!(
-                "{} tools with {} vectors, {} queries with {} vectors",
+                "{} tools with {} vectors",
                 self.tools.len(),
-                tools.nrows(),
-                self.queries.len(),
-                queries.nrows()
+                tools.nrows()
             )));
         }
-        if tools.ncols() != queries.ncols() {
-            return Err(Error::Shape(format!(
-                "tool vectors have {} components, query vectors {}",
-                tools.ncols(),
-                queries.ncols()
-            )));
-        }
-        // A request borrows a row.
-        if queries
-            .rows()
-            .into_iter()
-            .any(|row| row.to_slice().is_none())
-        {
-            return Err(Error::Shape(
-                "the components of a query's vector do not stand side by side in memory; give a \
-                 matrix in row order (`as_standard_layout`)"
-                    .to_owned(),
-            ));
-        }
-        for (tool, vector) in self.tools.iter().zip(tools.rows()) {
-            check_vector(vector, || format!("tool \"{}\"", tool.name))?;
-        }
-        for (query, vector) in self.queries.iter().zip(queries.rows()) {
-            check_vector(vector, || format!("training query \"{}\"", query.text))?;
-        }
-        self.check_labels()
+        check_vectors(tools, |tool| format!("tool \"{}\"", self.tools[tool].name))?;
+        check_queries(&self.queries, self.query_embeddings, tools.dim())
     }
+}
+
+/// Checks that every query has a unit vector that fits the tools' (tools × d) and that every label,
+/// outcome and candidate is a tool.
+///
+/// # Errors
+/// [`Error::Shape`] or [`Error::Vector`], naming the query.
+pub(crate) fn check_queries(
+    queries: &[TrainingQuery<'_>],
+    vectors: ArrayView2<'_, f32>,
+    (tools, d): (usize, usize),
+) -> Result<(), Error> {
+    if vectors.nrows() != queries.len() {
+        return Err(Error::Shape(format!(
+            "{} queries with {} vectors",
+            queries.len(),
+            vectors.nrows()
+        )));
+    }
+    if vectors.ncols() != d {
+        return Err(Error::Shape(format!(
+            "tool vectors have {d} components, query vectors {}",
+            vectors.ncols()
+        )));
+    }
+    // A request borrows a row.
+    if vectors
+        .rows()
+        .into_iter()
+        .any(|row| row.to_slice().is_none())
+    {
+        return Err(Error::Shape(
+            "the components of a query's vector do not stand side by side in memory; give a \
+             matrix in row order (`as_standard_layout`)"
+                .to_owned(),
+        ));
+    }
+    check_vectors(vectors, |row| {
+        format!("training query \"{}\"", queries[row].text)
+    })?;
+    check_labels(queries, tools)
+}
+
+fn check_labels(queries: &[TrainingQuery<'_>], tools: usize) -> Result<(), Error> {
+    for query in queries {
+        let outcomes = query.outcomes();
+        let is_probability = |propensity: f64| propensity > 0.0 && propensity <= 1.0;
+        if let Some(outcome) = outcomes
+            .iter()
+            .find(|outcome| !is_probability(outcome.propensity.into()))
+        {
+            return Err(Error::Shape(format!(
+                "training query \"{}\" has an outcome of propensity {}; it must be above 0 and \
+                     at most 1",
+                query.text, outcome.propensity
+            )));
+        }
+        let named = query
+            .right_tools()
+            .chain(outcomes.iter().map(|outcome| outcome.tool))
+            .chain(query.candidates.iter().copied());
+        if let Some(tool) = named.into_iter().find(|&tool| tool >= tools) {
+            return Err(Error::Shape(format!(
+                "training query \"{}\" names tool {tool}, but there are {}",
+                query.text, tools
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// NDCG's cut-off in [`Training::ndcg`].
@@ -381,21 +399,38 @@ impl fmt::Debug for Progress<'_> {
 /// Far above the rounding of f32, far below the lengths of vectors that nobody normalised.
 const UNIT_TOLERANCE: f64 = 1e-3;
 
-fn check_vector(vector: ArrayView1<'_, f32>, what: impl Fn() -> String) -> Result<(), Error> {
+/// Checks that every row is a unit vector; the first that is not is the one that is named.
+fn check_vectors(
+    vectors: ArrayView2<'_, f32>,
+    what: impl Fn(usize) -> String + Sync,
+) -> Result<(), Error> {
+    let problem = (0..vectors.nrows())
+        .into_par_iter()
+        .find_map_first(|row| problem_of(vectors.row(row)).map(|problem| (row, problem)));
+    match problem {
+        None => Ok(()),
+        Some((row, problem)) => Err(Error::Vector {
+            what: what(row),
+            problem,
+        }),
+    }
+}
+
+fn problem_of(vector: ArrayView1<'_, f32>) -> Option<&'static str> {
+    // In single precision, which is quick, vectors that are well within the tolerance can be told.
+    if (vector.dot(&vector) - 1.0).abs() < UNIT_TOLERANCE as f32 {
+        return None;
+    }
     let norm = vector
         .fold(0.0, |sum, &x| sum + f64::from(x).powi(2))
         .sqrt();
-    let problem = if !norm.is_finite() {
-        "not finite"
+    if !norm.is_finite() {
+        Some("not finite")
     } else if norm == 0.0 {
-        "zero"
+        Some("zero")
     } else if (norm - 1.0).abs() > UNIT_TOLERANCE {
-        "not of unit length"
+        Some("not of unit length")
     } else {
-        return Ok(());
-    };
-    Err(Error::Vector {
-        what: what(),
-        problem,
-    })
+        None
+    }
 }

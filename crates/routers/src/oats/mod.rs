@@ -4,6 +4,7 @@
 //! vectors it stands on.
 
 mod outcomes;
+mod retrieval;
 mod ridge;
 mod s1;
 mod s2;
@@ -13,7 +14,7 @@ mod tool_vectors;
 
 pub use outcomes::Negatives;
 pub use ridge::RidgeParams;
-pub use s1::S1Params;
+pub use s1::{Refinement, S1Params};
 pub use s2::{Feature, S2Params};
 pub use s3::S3Params;
 pub use tool_vectors::ToolVectors;

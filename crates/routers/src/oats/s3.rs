@@ -32,9 +32,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Negatives, ToolVectors, WEIGHT_DECAY, has_successes, outcomes::failures, product, unit_or,
-};
+use super::{ToolVectors, WEIGHT_DECAY, has_successes, outcomes::failures, product, unit_or};
 use crate::{
     Error, Router, State, Training,
     baselines::Dense,
@@ -187,7 +185,7 @@ impl S3Params {
         let mut hard = vec![Vec::new(); training.queries.len()];
         if self.hard_negatives > 0 {
             let tools = tools.tool_embeddings();
-            for (query, tool) in failures(training, tools, self.top_k, Negatives::Catalogue) {
+            for (query, tool) in failures(training, tools, self.top_k) {
                 if hard[query].len() < self.hard_negatives
                     && !training.queries[query].is_relevant(tool)
                 {

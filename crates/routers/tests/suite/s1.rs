@@ -1,14 +1,14 @@
 //! Stage 1 against an implementation in NumPy, and what must hold for any data.
 
-use ndarray::{Array2, array};
+use ndarray::{Array1, Array2, Axis, Slice, array};
 use oats_datasets::Outcome;
 use oats_routers::{
-    Request, Router, TrainingQuery,
+    Error, Request, Router, Training, TrainingQuery,
     baselines::Dense,
     oats::{Negatives, S1Params},
 };
 use proptest::prelude::*;
-use rand::{SeedableRng, seq::SliceRandom};
+use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
@@ -119,6 +119,51 @@ proptest! {
     }
 
     #[test]
+    fn outcomes_that_arrive_in_batches_refine_as_if_they_had_come_together(
+        mut problem in problems(),
+        params in settings(),
+        logged in prop_oneof![Just(0.0), Just(0.5), Just(1.0)],
+        candidates: bool,
+        twins: bool,
+        seed: u64,
+    ) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let tools = problem.tools.len();
+        for query in &mut problem.queries {
+            query.candidates = (0..rng.random_range(0..6))
+                .map(|_| rng.random_range(0..tools))
+                .collect();
+        }
+        if twins {
+            // Scores that are equal to the bit, until outcomes tell the tools apart.
+            for tool in 1..tools {
+                let twin = problem.tool_embeddings.row(tool / 2).to_owned();
+                problem.tool_embeddings.row_mut(tool).assign(&twin);
+            }
+        }
+        let params = S1Params {
+            negatives: if candidates { Negatives::Candidates } else { Negatives::Catalogue },
+            ..params
+        };
+        let all = with_logs(&problem, logged, &mut rng);
+        let whole = params.fit(&all).unwrap();
+
+        let mut bounds = [0; 3].map(|_| rng.random_range(0..=all.queries.len()));
+        bounds.sort_unstable();
+        let mut refinement = params.start(&rows(&all, 0, bounds[0])).unwrap();
+        let ends = [bounds[1], bounds[2], all.queries.len()];
+        for (start, end) in bounds.into_iter().zip(ends) {
+            let before = refinement.tool_embeddings().to_owned();
+            let more = rows(&all, start, end);
+            let touched = refinement.add(&more.queries, more.query_embeddings).unwrap();
+            let differs = |&tool: &usize| refinement.tool_embeddings().row(tool) != before.row(tool);
+            prop_assert_eq!(touched, (0..tools).filter(differs).collect::<Vec<_>>());
+        }
+        // To the bit: no score and no sum depends on what it is computed beside.
+        prop_assert_eq!(refinement.into_router(), whole);
+    }
+
+    #[test]
     fn a_single_tool_moves_towards_the_mean_of_all_queries(
         seed: u64,
         queries in 1usize..50,
@@ -132,6 +177,115 @@ proptest! {
         let norm = expected.mapv(|x| x * x).sum().sqrt();
         prop_assert!(largest_difference(&refined, &(expected / norm)) < 1e-5);
     }
+}
+
+/// The queries, of which a share is logged with a few outcomes.
+fn with_logs<'a>(problem: &'a Problem, share: f64, rng: &mut ChaCha8Rng) -> Training<'a> {
+    let mut training = problem.training();
+    for (query, asked) in problem.queries.iter().zip(&mut training.queries) {
+        if rng.random_bool(share) {
+            let outcomes = (0..rng.random_range(0..4)).map(|_| Outcome {
+                tool: rng.random_range(0..problem.tools.len()),
+                success: rng.random_bool(0.5),
+                propensity: 1.0,
+            });
+            *asked = TrainingQuery::logged(query, outcomes.collect());
+        }
+    }
+    training
+}
+
+/// The training queries from `start` to before `end`.
+fn rows<'a>(training: &Training<'a>, start: usize, end: usize) -> Training<'a> {
+    let mut query_embeddings = training.query_embeddings;
+    query_embeddings.slice_axis_inplace(Axis(0), Slice::from(start..end));
+    Training {
+        queries: training.queries[start..end].to_vec(),
+        query_embeddings,
+        ..*training
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_not_added() {
+    let problem = Problem::random(7, 9, 30, 8);
+    let training = problem.training();
+    let mut refinement = S1Params::default().start(&training).unwrap();
+    let before = refinement.tool_embeddings().to_owned();
+
+    let mut stranger = training.queries[..2].to_vec();
+    stranger[1].relevant = vec![(9, 1)].into();
+    let vectors = rows(&training, 0, 2).query_embeddings;
+    let one_vector = rows(&training, 0, 1).query_embeddings;
+    let too_long = &vectors * 2.0;
+    for (queries, vectors, complaint) in [
+        (&stranger[..], vectors, "names tool 9, but there are 9"),
+        (
+            &training.queries[..2],
+            one_vector,
+            "2 queries with 1 vectors",
+        ),
+        (
+            &training.queries[..2],
+            too_long.view(),
+            "not of unit length",
+        ),
+    ] {
+        let error = refinement.add(queries, vectors).unwrap_err().to_string();
+        assert!(error.contains(complaint), "{error}");
+    }
+    assert_eq!(refinement.tool_embeddings(), before);
+    assert!(
+        refinement
+            .add(&[], vectors.slice_axis(Axis(0), Slice::from(..0)))
+            .unwrap()
+            .is_empty()
+    );
+
+    let gated = S1Params {
+        gate: true,
+        ..S1Params::default()
+    };
+    let error = gated.start(&training).unwrap_err();
+    assert!(
+        matches!(error, Error::Setting { field: "gate", .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_query_retrieves_the_same_beside_many_tools_and_queries_as_beside_few() {
+    // More than a block of tools, with queries that are not all in one.
+    let problem = Problem::random(13, 700, 250, 24);
+    let params = S1Params {
+        rounds: 1,
+        ..S1Params::default()
+    };
+    let refined = refine(&params, &problem);
+    let mut expected = problem.tool_embeddings.mapv(f64::from);
+    for tool in (0..700).filter(|&tool| problem.has_positives(tool)) {
+        let (mut positive, mut negative) = ((Array1::<f64>::zeros(24), 0), (Array1::zeros(24), 0));
+        for (query, asked) in problem.queries.iter().enumerate() {
+            let vector = problem.query_embeddings.row(query);
+            let scores = problem.tool_embeddings.dot(&vector);
+            let better = scores.iter().filter(|&&score| score > scores[tool]).count();
+            let is_right = TrainingQuery::from(asked).is_relevant(tool);
+            let sum = match (is_right, better < params.top_k) {
+                (true, _) => &mut positive,
+                (false, true) => &mut negative,
+                (false, false) => continue,
+            };
+            sum.0 += &vector.mapv(f64::from);
+            sum.1 += 1;
+        }
+        let mut moved = &expected.row(tool) * 0.7 + positive.0 * (0.3 / f64::from(positive.1));
+        if negative.1 > 0 {
+            moved -= &(negative.0 * (0.1 / f64::from(negative.1)));
+        }
+        moved /= moved.dot(&moved).sqrt();
+        expected.row_mut(tool).assign(&moved);
+    }
+    assert!(largest_difference(&refined, &expected.mapv(|x| x as f32)) < 1e-6);
 }
 
 #[test]

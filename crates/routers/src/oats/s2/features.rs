@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, ArrayView1, Axis};
 use oats_datasets::ToolId;
 use serde::{Deserialize, Serialize};
 
-use super::super::outcomes::{Negatives, failures, means_by_tool, successes};
+use super::super::outcomes::{failures, means_by_tool, successes};
 use crate::{
     Error, Ranked, Request, Router, State, Training,
     baselines::{Bm25, Bm25Params, Dense},
@@ -83,12 +83,7 @@ impl Features {
     ) -> Self {
         let catalogue_size = training.tools.len();
         let right = successes(training);
-        let wrong = failures(
-            training,
-            tools.tool_embeddings(),
-            top_k,
-            Negatives::Catalogue,
-        );
+        let wrong = failures(training, tools.tool_embeddings(), top_k);
         let centroids = |pairs: &[(usize, ToolId)]| {
             let means = means_by_tool(pairs, training.query_embeddings, catalogue_size);
             let mut rows = Array2::zeros((catalogue_size, training.query_embeddings.ncols()));

@@ -8,11 +8,17 @@
 //!
 //! A tool without Q⁺ keeps its vector. Grades of relevance are not used. Serving is unchanged:
 //! [`Dense`] over other vectors.
+//!
+//! A labelled query costs d multiplications per tool, in the later rounds per tool that moves; a logged
+//! outcome costs d additions in all, since nothing is retrieved. No queries × tools matrix is in memory.
 
-use ndarray::{Array1, Array2};
+mod refinement;
+
+pub use refinement::Refinement;
+
 use serde::{Deserialize, Serialize};
 
-use super::outcomes::{Negatives, failures, means_by_tool, successes};
+use super::Negatives;
 use crate::{Error, Training, baselines::Dense};
 
 /// Hyper-parameters of Stage 1. The defaults are the paper's, but for K, which it does not give: 5
@@ -87,56 +93,28 @@ impl S1Params {
         if self.gate && !self.pays(training) {
             return Dense::fit(training);
         }
-        Ok(self.refine(training))
+        Ok(Refinement::new(*self, training).into_router())
+    }
+
+    /// Refines the tool vectors and is ready for more outcomes.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit); and [`Error::Setting`] with a gate, which judges by all outcomes at once.
+    pub fn start<'a>(&self, training: &Training<'a>) -> Result<Refinement<'a>, Error> {
+        self.check()?;
+        if self.gate {
+            let expected = "false where outcomes are added later";
+            return Err(Error::setting("oats-s1", "gate", &self.gate, expected));
+        }
+        training.check()?;
+        Ok(Refinement::new(*self, training))
     }
 
     fn pays(&self, training: &Training<'_>) -> bool {
         let (fit, validation) = training.fit_and_validation(VALIDATION);
-        let refined = self.refine(&training.part(&fit).view());
+        let part = training.part(&fit);
+        let refined = Refinement::new(*self, &part.view()).into_router();
         let original = Dense::new(training.tool_embeddings.to_owned());
         training.ndcg(&refined, &validation) > training.ndcg(&original, &validation)
-    }
-
-    fn refine(&self, training: &Training<'_>) -> Dense {
-        let original = training.tool_embeddings;
-        let queries = training.query_embeddings;
-        let positive_means = means_by_tool(&successes(training), queries, original.nrows());
-
-        let mut refined = original.to_owned();
-        for _ in 0..self.rounds {
-            let negatives = failures(training, refined.view(), self.top_k, self.negatives);
-            let negative_means = means_by_tool(&negatives, queries, original.nrows());
-            let start = if self.anchored {
-                original.to_owned()
-            } else {
-                refined
-            };
-            refined = self.update(start, &positive_means, &negative_means);
-        }
-        Dense::new(refined)
-    }
-
-    fn update(
-        &self,
-        mut tools: Array2<f32>,
-        positive_means: &[Option<Array1<f64>>],
-        negative_means: &[Option<Array1<f64>>],
-    ) -> Array2<f32> {
-        let (alpha, beta) = (f64::from(self.alpha), f64::from(self.beta));
-        for (tool, positive) in positive_means.iter().enumerate() {
-            let Some(positive) = positive else { continue };
-            let mut vector = tools.row(tool).mapv(f64::from) * (1.0 - alpha) + positive * alpha;
-            if let Some(negative) = &negative_means[tool] {
-                vector.scaled_add(-beta, negative);
-            }
-            let norm = vector.dot(&vector).sqrt();
-            // Opposite pulls can cancel out; what is left is rounding, and the tool keeps its vector.
-            if norm > 1e-6 {
-                tools
-                    .row_mut(tool)
-                    .assign(&vector.mapv(|x| (x / norm) as f32));
-            }
-        }
-        tools
     }
 }

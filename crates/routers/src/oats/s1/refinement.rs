@@ -1,0 +1,424 @@
+//! A refinement that goes on: outcomes arrive, and the tools they touch are refined again.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, CowArray, Ix2};
+use oats_datasets::ToolId;
+use rayon::prelude::*;
+
+use super::S1Params;
+use crate::{
+    Error, Feedback, Ranked, Training, TrainingQuery,
+    baselines::Dense,
+    oats::{
+        Negatives,
+        outcomes::{Sum, failed_tools, ranked, sums_by_tool},
+        retrieval::Panels,
+    },
+    training::check_queries,
+};
+
+/// Refined tool vectors, with what it takes to refine them further; of
+/// [`S1Params::start`](super::S1Params::start).
+///
+/// The vectors are those, to the bit, that a fit to all queries so far would give.
+///
+/// Of logged queries it keeps two sums of d doubles per tool with outcomes, so it does not grow with
+/// the log, and an addition costs as much as its outcomes and the tools they name. Labelled queries
+/// retrieve again whenever vectors change: of these it keeps their vectors, and per round K tools a query
+/// and the vectors of all tools.
+#[derive(Clone, Debug)]
+pub struct Refinement<'a> {
+    params: S1Params,
+    original: ArrayView2<'a, f32>,
+    /// Q⁺ of each tool; the others never move.
+    successes: Vec<Option<Sum>>,
+    /// What was logged of each tool's Q⁻.
+    failures: Vec<Option<Sum>>,
+    /// Batches with a labelled query.
+    vectors: Vec<CowArray<'a, f32, Ix2>>,
+    labelled: Vec<Labelled>,
+    /// What each labelled query retrieves, per round.
+    retrieved: Vec<Vec<Vec<Ranked>>>,
+    /// All tools after each round; as long as no query is labelled, after the last alone.
+    refined: Vec<Array2<f32>>,
+}
+
+#[derive(Clone, Debug)]
+struct Labelled {
+    batch: usize,
+    row: usize,
+    right: Vec<ToolId>,
+    candidates: Vec<ToolId>,
+    /// The best K of the tools that never move, which are the same in all rounds.
+    unmoved: Vec<Ranked>,
+}
+
+impl Labelled {
+    fn wrong<'q>(&'q self, retrieved: &'q [Ranked]) -> impl Iterator<Item = ToolId> + 'q {
+        let tools = retrieved.iter().map(|ranked| ranked.tool);
+        tools.filter(|tool| !self.right.contains(tool))
+    }
+}
+
+impl<'a> Refinement<'a> {
+    /// Of training data that were checked.
+    pub(super) fn new(params: S1Params, training: &Training<'a>) -> Self {
+        let tools = training.tools.len();
+        let mut refinement = Self {
+            params,
+            original: training.tool_embeddings,
+            successes: vec![None; tools],
+            failures: vec![None; tools],
+            vectors: Vec::new(),
+            labelled: Vec::new(),
+            retrieved: vec![Vec::new(); params.rounds],
+            refined: vec![training.tool_embeddings.to_owned()],
+        };
+        refinement.take(&training.queries, training.query_embeddings.into());
+        refinement
+    }
+
+    /// Adds training queries with their unit vectors (queries × d) and refines what they touch. Gives
+    /// the tools whose vectors changed, in rising order.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::Vector`], naming the query; then nothing is added.
+    pub fn add(
+        &mut self,
+        queries: &[TrainingQuery<'_>],
+        embeddings: ArrayView2<'_, f32>,
+    ) -> Result<Vec<ToolId>, Error> {
+        check_queries(queries, embeddings, self.original.dim())?;
+        Ok(self.take(queries, embeddings.to_owned().into()))
+    }
+
+    /// The refined unit vectors (tools × d).
+    pub fn tool_embeddings(&self) -> ArrayView2<'_, f32> {
+        match self.refined.last() {
+            Some(refined) => refined.view(),
+            None => self.original.view(),
+        }
+    }
+
+    /// Serves the refined vectors.
+    pub fn into_router(mut self) -> Dense {
+        Dense::new(match self.refined.pop() {
+            Some(refined) => refined,
+            None => self.original.to_owned(),
+        })
+    }
+
+    fn take(
+        &mut self,
+        queries: &[TrainingQuery<'_>],
+        vectors: CowArray<'a, f32, Ix2>,
+    ) -> Vec<ToolId> {
+        let unmoved = |refinement: &Self| -> Vec<bool> {
+            refinement.successes.iter().map(Option::is_none).collect()
+        };
+        let before = unmoved(self);
+        let mut touched = self.count(queries, &vectors);
+        let begins_to_move: Vec<bool> = before
+            .iter()
+            .zip(&self.successes)
+            .map(|(&unmoved, successes)| unmoved && successes.is_some())
+            .collect();
+
+        let first_new = self.labelled.len();
+        let labelled = queries.iter().enumerate();
+        let labelled = labelled.filter(|(_, asked)| asked.feedback == Feedback::Complete);
+        let batch = self.vectors.len();
+        self.labelled.extend(labelled.map(|(row, asked)| Labelled {
+            batch,
+            row,
+            right: asked.right_tools().collect(),
+            candidates: match self.params.negatives {
+                Negatives::Catalogue => Vec::new(),
+                Negatives::Candidates => asked.candidates.to_vec(),
+            },
+            unmoved: Vec::new(),
+        }));
+        if self.labelled.is_empty() || self.params.rounds == 0 {
+            return self.refine_without_retrieval(touched);
+        }
+        if self.labelled.len() > first_new {
+            self.vectors.push(vectors);
+        }
+        if first_new == 0 {
+            // From here on every round needs vectors to retrieve with.
+            let before = vec![self.original.to_owned(); self.params.rounds - 1];
+            self.refined.splice(0..0, before);
+            touched = (0..self.successes.len()).collect();
+        }
+        self.retrieve_unmoved(first_new, &begins_to_move);
+        let mut changed = Vec::new();
+        for round in 0..self.params.rounds {
+            let mut affected = self.retrieve(round, &changed, first_new);
+            for &tool in touched.iter().chain(&changed) {
+                affected[tool] = true;
+            }
+            changed = self.refine_round(round, &affected);
+        }
+        changed
+    }
+
+    /// Adds to Q⁺ and to what was logged of Q⁻. Gives the tools of either, in rising order.
+    fn count(
+        &mut self,
+        queries: &[TrainingQuery<'_>],
+        vectors: &CowArray<'a, f32, Ix2>,
+    ) -> Vec<ToolId> {
+        let rows = || queries.iter().enumerate();
+        let successes = rows()
+            .flat_map(|(row, asked)| asked.right_tools().map(move |tool| (row, tool)))
+            .collect();
+        let failures = rows()
+            .flat_map(|(row, asked)| failed_tools(asked).into_iter().map(move |tool| (row, tool)))
+            .collect();
+        let mut touched = Vec::new();
+        for (sums, pairs) in [
+            (&mut self.successes, successes),
+            (&mut self.failures, failures),
+        ] {
+            let of_tool = |tool: ToolId| sums[tool].as_ref();
+            for (tool, sum) in sums_by_tool(pairs, |row: usize| vectors.row(row), of_tool) {
+                sums[tool] = Some(sum);
+                touched.push(tool);
+            }
+        }
+        touched.sort_unstable();
+        touched.dedup();
+        touched
+    }
+
+    fn refine_without_retrieval(&mut self, touched: Vec<ToolId>) -> Vec<ToolId> {
+        let refine = |tool: ToolId| {
+            let mut vector = self.original.row(tool).to_owned();
+            for _ in 0..self.params.rounds {
+                vector = self.moved(tool, vector.view(), self.failures[tool].as_ref())?;
+            }
+            Some((tool, vector))
+        };
+        let moved = touched.into_par_iter().filter_map(refine).collect();
+        self.replace(0, moved)
+    }
+
+    /// Puts vectors in their places and gives the tools for which that made a difference.
+    fn replace(&mut self, round: usize, vectors: Vec<(ToolId, Array1<f32>)>) -> Vec<ToolId> {
+        let mut changed = Vec::new();
+        for (tool, vector) in vectors {
+            let mut place = self.refined[round].row_mut(tool);
+            if place != vector {
+                place.assign(&vector);
+                changed.push(tool);
+            }
+        }
+        changed
+    }
+
+    /// The best unmoved tools of new queries, and of those that had a tool among them that begins to
+    /// move.
+    fn retrieve_unmoved(&mut self, first_new: usize, begins_to_move: &[bool]) {
+        if self.params.negatives == Negatives::Candidates {
+            return;
+        }
+        let is_stale = |query: &usize| {
+            let mut unmoved = self.labelled[*query].unmoved.iter();
+            *query >= first_new || unmoved.any(|ranked| begins_to_move[ranked.tool])
+        };
+        let stale: Vec<usize> = (0..self.labelled.len()).filter(is_stale).collect();
+        let unmoved = self.tools(|successes| successes.is_none());
+        let requests: Vec<(&[f32], &[Ranked])> = stale
+            .iter()
+            .map(|&query| (self.vector(query), &[][..]))
+            .collect();
+        let best = Panels::new(self.original, unmoved).best(&requests, self.params.top_k);
+        for (query, best) in stale.into_iter().zip(best) {
+            self.labelled[query].unmoved = best;
+        }
+    }
+
+    /// What the queries retrieve in a round for whose start the vectors of the tools `changed`. Gives,
+    /// for each tool, whether that changes its Q⁻.
+    fn retrieve(&mut self, round: usize, changed: &[ToolId], first_new: usize) -> Vec<bool> {
+        let mut is_changed = vec![false; self.successes.len()];
+        for &tool in changed {
+            is_changed[tool] = true;
+        }
+        self.retrieved[round].resize(self.labelled.len(), Vec::new());
+        let lists = match self.params.negatives {
+            Negatives::Catalogue => self.from_catalogue(round, &is_changed, changed, first_new),
+            Negatives::Candidates => self.from_candidates(round, &is_changed, first_new),
+        };
+
+        let mut affected = vec![false; self.successes.len()];
+        let mut was_wrong = vec![false; self.successes.len()];
+        for (query, list) in lists {
+            let asked = &self.labelled[query];
+            let old = std::mem::replace(&mut self.retrieved[round][query], list);
+            for tool in asked.wrong(&old) {
+                was_wrong[tool] = true;
+            }
+            for tool in asked.wrong(&self.retrieved[round][query]) {
+                affected[tool] |= !was_wrong[tool];
+                was_wrong[tool] = false;
+            }
+            for tool in asked.wrong(&old) {
+                affected[tool] |= was_wrong[tool];
+                was_wrong[tool] = false;
+            }
+        }
+        affected
+    }
+
+    fn from_catalogue(
+        &self,
+        round: usize,
+        is_changed: &[bool],
+        changed: &[ToolId],
+        first_new: usize,
+    ) -> Vec<(usize, Vec<Ranked>)> {
+        let (vectors, k) = (self.start(round), self.params.top_k);
+        let mut lists = Vec::new();
+        let mut whole: Vec<usize> = Vec::new();
+        if !changed.is_empty() && first_new > 0 {
+            let old = &self.retrieved[round][..first_new];
+            let still_right = |list: &Vec<Ranked>| -> Vec<Ranked> {
+                let kept = list.iter().filter(|ranked| !is_changed[ranked.tool]);
+                kept.copied().collect()
+            };
+            let known: Vec<Vec<Ranked>> = old.iter().map(still_right).collect();
+            let requests: Vec<(&[f32], &[Ranked])> = known
+                .iter()
+                .enumerate()
+                .map(|(query, known)| (self.vector(query), known.as_slice()))
+                .collect();
+            let best = Panels::new(vectors, changed.to_vec()).best(&requests, k);
+            for (query, (old, new)) in old.iter().zip(best).enumerate() {
+                // Tools that are not on the list and did not change are behind the list's last. If
+                // that is not where the new list ends, one of them may belong on it.
+                let complete = match (old.last(), new.last()) {
+                    (Some(old), Some(new)) => new.score > old.score || new == old,
+                    _ => true,
+                };
+                if old.len() < k || complete {
+                    lists.push((query, new));
+                } else {
+                    whole.push(query);
+                }
+            }
+        }
+        whole.extend(first_new..self.labelled.len());
+        if !whole.is_empty() {
+            let moving = Panels::new(vectors, self.tools(|successes| successes.is_some()));
+            let requests: Vec<(&[f32], &[Ranked])> = whole
+                .iter()
+                .map(|&query| (self.vector(query), self.labelled[query].unmoved.as_slice()))
+                .collect();
+            lists.extend(whole.iter().copied().zip(moving.best(&requests, k)));
+        }
+        lists
+    }
+
+    fn from_candidates(
+        &self,
+        round: usize,
+        is_changed: &[bool],
+        first_new: usize,
+    ) -> Vec<(usize, Vec<Ranked>)> {
+        let vectors = self.start(round);
+        self.labelled
+            .par_iter()
+            .enumerate()
+            .filter(|(query, asked)| {
+                *query >= first_new || asked.candidates.iter().any(|&tool| is_changed[tool])
+            })
+            .map(|(query, asked)| {
+                let vector = ArrayView1::from(self.vector(query));
+                let list = asked.candidates.clone();
+                (query, ranked(vector, vectors, list, self.params.top_k))
+            })
+            .collect()
+    }
+
+    /// The vectors that a round starts with.
+    fn start(&self, round: usize) -> ArrayView2<'_, f32> {
+        match round.checked_sub(1) {
+            Some(last) => self.refined[last].view(),
+            None => self.original.view(),
+        }
+    }
+
+    /// Moves the `affected` tools. Gives those whose vectors after the round changed, in rising order.
+    fn refine_round(&mut self, round: usize, affected: &[bool]) -> Vec<ToolId> {
+        let is_affected = |tool: ToolId| affected[tool] && self.successes[tool].is_some();
+        let pairs: Vec<(usize, ToolId)> = self.retrieved[round]
+            .par_iter()
+            .enumerate()
+            .flat_map_iter(|(query, retrieved)| {
+                let wrong = self.labelled[query].wrong(retrieved);
+                wrong.map(move |tool| (query, tool))
+            })
+            .filter(|&(_, tool)| is_affected(tool))
+            .collect();
+        let vector = |query: usize| ArrayView1::from(self.vector(query));
+        let mut negatives: Vec<Option<Sum>> = vec![None; affected.len()];
+        for (tool, sum) in sums_by_tool(pairs, vector, |tool| self.failures[tool].as_ref()) {
+            negatives[tool] = Some(sum);
+        }
+        let start = self.start(round);
+        let moved = (0..affected.len())
+            .into_par_iter()
+            .filter(|&tool| is_affected(tool))
+            .filter_map(|tool| {
+                let negative = negatives[tool].as_ref().or(self.failures[tool].as_ref());
+                Some((tool, self.moved(tool, start.row(tool), negative)?))
+            })
+            .collect();
+        self.replace(round, moved)
+    }
+
+    /// Where a tool goes from `start` in one round; `None` if it never moves.
+    fn moved(
+        &self,
+        tool: ToolId,
+        start: ArrayView1<'_, f32>,
+        negative: Option<&Sum>,
+    ) -> Option<Array1<f32>> {
+        let (alpha, beta) = (f64::from(self.params.alpha), f64::from(self.params.beta));
+        let positive = self.successes[tool].as_ref()?.mean();
+        let start = if self.params.anchored {
+            self.original.row(tool)
+        } else {
+            start.reborrow()
+        };
+        let mut vector = start.mapv(f64::from) * (1.0 - alpha) + positive * alpha;
+        if let Some(negative) = negative {
+            vector.scaled_add(-beta, &negative.mean());
+        }
+        let norm = vector.dot(&vector).sqrt();
+        // Opposite pulls can cancel out; what is left is rounding, and the tool keeps its vector.
+        Some(if norm > 1e-6 {
+            vector.mapv(|x| (x / norm) as f32)
+        } else {
+            start.to_owned()
+        })
+    }
+
+    fn tools(&self, pick: impl Fn(&Option<Sum>) -> bool) -> Vec<ToolId> {
+        let tools = self.successes.iter().enumerate();
+        tools
+            .filter(|(_, successes)| pick(successes))
+            .map(|(tool, _)| tool)
+            .collect()
+    }
+
+    fn vector(&self, query: usize) -> &[f32] {
+        let Labelled { batch, row, .. } = self.labelled[query];
+        let vectors = &self.vectors[batch];
+        let d = vectors.ncols();
+        match vectors.as_slice() {
+            Some(values) => &values[row * d..(row + 1) * d],
+            None => vectors.row(row).to_slice().unwrap_or_default(),
+        }
+    }
+}
