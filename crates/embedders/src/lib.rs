@@ -3,8 +3,8 @@
 //! Two embedders share the trait [`Embedder`]:
 //!
 //! - [`Minilm`] is all-MiniLM-L6-v2 (384 dimensions) through ONNX Runtime or, in pure Rust, through
-//!   candle; both give the same vectors. Its files are looked for in [`ModelSources`] and brought in
-//!   by [`fetch`].
+//!   candle; both give the same vectors. `minilm-int8` is the same model of 8 bits. Their files are looked for in
+//!   [`ModelSources`] and brought in by [`fetch`].
 //! - [`StaticTable`] is compiled in (256 dimensions): one vector per WordPiece, distilled from MiniLM.
 //!   It needs no file and no library and embeds over ten thousand texts per second, at
 //!   the price of ignoring word order and context.
@@ -54,7 +54,7 @@ pub use wordpiece::WordPieces;
 /// A text's vector depends on the text alone: not on its neighbours in the batch, nor on the number
 /// of threads.
 pub trait Embedder: Send + Sync {
-    /// Row label in result files: `minilm` or `static`.
+    /// Row label in result files: `minilm`, `minilm-int8` or `static`.
     fn name(&self) -> &str;
     /// What computes the vectors, with its version, for manifests.
     fn backend(&self) -> &str;

@@ -24,6 +24,7 @@ impl Served {
     /// Lets the router learn from all of the data set's queries.
     pub(super) fn learn(args: &Args) -> Result<Self> {
         let resources = args.inputs.open()?.resources;
+        let resources = resources.with_query_threads(args.query_threads);
         let terminal = Terminal::default();
         let benchmark = resources
             .benchmark(&args.dataset)?
