@@ -66,14 +66,10 @@ pub trait Embedder: Send + Sync {
     }
     /// Length of a vector.
     fn dimension(&self) -> usize;
-    /// How many numbers were learned.
-    fn parameters(&self) -> usize {
-        0
-    }
-    /// Bytes of the files that hold them.
-    fn bytes(&self) -> u64 {
-        0
-    }
+    /// How many numbers were learned, as model cards count them.
+    fn parameters(&self) -> usize;
+    /// Size of the [files](Self::checksums) that the vectors come from, in bytes.
+    fn bytes(&self) -> usize;
     /// One row of length 1 per text, in order.
     ///
     /// # Errors

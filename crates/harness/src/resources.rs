@@ -194,8 +194,21 @@ impl Resources {
         if let Some(embedder) = known.get(&kind) {
             return Ok(embedder.clone());
         }
-        let ready =
-            |model: Minilm| Ok(Arc::new(model.with_query_threads(self.query_threads)?) as _);
+        let opened = self.open(kind, self.query_threads)?;
+        known.insert(kind, opened.clone());
+        Ok(opened)
+    }
+
+    /// A new one whose queries that come alone have so many threads.
+    ///
+    /// # Errors
+    /// As [`embedder`](Self::embedder).
+    pub(crate) fn open(
+        &self,
+        kind: EmbedderKind,
+        query_threads: NonZeroUsize,
+    ) -> Result<Available<Arc<dyn Embedder>>, Error> {
+        let ready = |model: Minilm| Ok(Arc::new(model.with_query_threads(query_threads)?) as _);
         let opened: Result<Arc<dyn Embedder>, _> = match kind {
             EmbedderKind::Minilm => Minilm::open(&self.models, self.backend).and_then(ready),
             EmbedderKind::MinilmInt8 => {
@@ -203,13 +216,11 @@ impl Resources {
             }
             EmbedderKind::Static => StaticTable::builtin().map(|table| Arc::new(table) as _),
         };
-        let opened = match opened {
-            Ok(embedder) => Ok(embedder),
-            Err(error) if error.is_unavailable() => Err(error.to_string()),
-            Err(error) => return Err(error.into()),
-        };
-        known.insert(kind, opened.clone());
-        Ok(opened)
+        match opened {
+            Ok(embedder) => Ok(Ok(embedder)),
+            Err(error) if error.is_unavailable() => Ok(Err(error.to_string())),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Embeds a benchmark's tools ([`Tool::text`](oats_datasets::Tool::text)) and queries, out of

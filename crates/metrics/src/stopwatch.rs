@@ -88,6 +88,31 @@ impl Stopwatch {
         }
     }
 
+    /// Whether it runs: whether anybody wants to know.
+    pub fn is_running(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// Counts the time since the last lap towards no stage: it belongs to the measurement.
+    pub fn skip(&mut self) {
+        if let Some(last) = &mut self.last {
+            *last = Instant::now();
+        }
+    }
+
+    /// As [`lap`](Self::lap), where the stages cannot be parted but it is known how long the `first`
+    /// takes: that much of the time counts towards it, the rest towards the `second`.
+    pub fn lap_of_two(&mut self, first: Stage, took: Duration, second: Stage) {
+        if let Some(last) = &mut self.last {
+            let now = Instant::now();
+            let both = now - *last;
+            let took = took.min(both);
+            *self.laps[first as usize].get_or_insert_default() += took;
+            *self.laps[second as usize].get_or_insert_default() += both - took;
+            *last = now;
+        }
+    }
+
     /// How long a stage took; `None` if there was none.
     pub fn of(&self, stage: Stage) -> Option<Duration> {
         self.laps[stage as usize]

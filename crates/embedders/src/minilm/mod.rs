@@ -24,9 +24,12 @@
 //! take about 0.7 of the time of one. On cores that are busy the threads wait for each other, and a query can
 //! take twice as long as in one. The vectors are the same for any number, bit for bit.
 
+use std::hint::black_box;
 use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
 
 use ndarray::Array2;
+use oats_metrics::{Stage, Stopwatch};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
@@ -159,32 +162,19 @@ impl Minilm {
         Ok(self)
     }
 
-    /// How many tokens the model reads of a text, `[CLS]` and `[SEP]` included: 2 to 256.
-    ///
-    /// This is the first step of [`embed`](Embedder::embed), which takes it again by itself: fastembed does not
-    /// let the two be parted. So it tells how long the step takes, and saves nothing.
-    ///
-    /// # Errors
-    /// [`Error::Text`] if the tokeniser fails.
-    pub fn count_tokens(&self, text: &str) -> Result<usize> {
+    /// How long the tokeniser takes for the text: the first step of [`embed`](Embedder::embed), which
+    /// fastembed does not let be parted from the second.
+    fn time_tokeniser(&self, text: &str) -> Result<Duration> {
         let tokenizer = match &self.model {
             Model::Onnx(sessions) => sessions.tokenizer(),
             Model::Candle(model) => model.tokenizer(),
         };
+        let started = Instant::now();
         let encoding = tokenizer
             .encode_fast(text, true)
             .map_err(|error| Error::text(self.name, text, error))?;
-        Ok(encoding.len())
-    }
-
-    /// How many parameters the model has, as model cards count them; in 8 bits or 32.
-    pub fn parameters(&self) -> usize {
-        PARAMETERS
-    }
-
-    /// Size of the [files](Embedder::checksums) that the vectors come from, in bytes.
-    pub fn model_bytes(&self) -> usize {
-        self.files.iter().map(|file| file.bytes).sum()
+        black_box(encoding);
+        Ok(started.elapsed())
     }
 
     fn open_onnx(
@@ -248,11 +238,30 @@ impl Embedder for Minilm {
         DIMENSION
     }
 
+    fn parameters(&self) -> usize {
+        PARAMETERS
+    }
+
+    fn bytes(&self) -> usize {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+
     fn embed(&self, texts: &[&str]) -> Result<Array2<f32>> {
         let vectors: Vec<Result<Vec<f32>>> = match &self.model {
             Model::Onnx(sessions) => sessions.embed(texts),
             Model::Candle(model) => texts.par_iter().map(|text| model.embed(text)).collect(),
         };
         stack(self.name, vectors, DIMENSION)
+    }
+
+    fn embed_query(&self, text: &str, watch: &mut Stopwatch) -> Result<Vec<f32>> {
+        let mut tokenising = Duration::ZERO;
+        if watch.is_running() {
+            tokenising = self.time_tokeniser(text)?;
+            watch.skip();
+        }
+        let vector = self.embed(&[text])?.into_raw_vec_and_offset().0;
+        watch.lap_of_two(Stage::Tokenise, tokenising, Stage::Embed);
+        Ok(vector)
     }
 }

@@ -14,7 +14,7 @@ use oats_datasets::{Dataset, Query};
 use oats_metrics::Stopwatch;
 use oats_routers::RouterSpec;
 
-use super::served::Served;
+use super::served::{Served, Threads};
 use crate::{EmbedderKind, Error, Pool, workers::pool};
 
 /// Measures how much memory it takes to serve, in a process of its own: this one's holds benchmarks
@@ -57,7 +57,9 @@ pub(super) fn throughput(
         let mut ask = || match asked.next() {
             Some(query) => {
                 let watch = &mut Stopwatch::stopped();
-                served.answer(query, Pool::Catalogue, watch).map(drop)
+                served
+                    .answer(query, Pool::Catalogue, Threads::One, watch)
+                    .map(drop)
             }
             None => Ok(()),
         };

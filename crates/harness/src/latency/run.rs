@@ -11,9 +11,9 @@ use oats_datasets::{Benchmark, Dataset, Query, Split};
 use oats_metrics::{Latencies, LatencySummary, Stage, Stopwatch};
 
 use super::{
-    ALL_THREADS, Latency, Load, POOLS, PeakMemory, ROUTER, WHOLE,
+    Latency, Load, POOLS, PeakMemory, ROUTER, WHOLE,
     load::throughput,
-    served::{Served, Side, fit, sides},
+    served::{Served, Side, Threads, fit, sides},
 };
 use crate::{
     DatasetEntry, Error, Manifest, Observer, Pool, Resources, RunOptions, Skip, manifest,
@@ -155,10 +155,9 @@ impl Measuring<'_> {
         for served in &self.served {
             rows.extend(self.sizes_of_router(served));
         }
-        let all = rayon::current_num_threads();
-        rows.extend(self.one_at_a_time(1, "1")?);
-        if all > 1 {
-            rows.extend(self.one_at_a_time(all, ALL_THREADS)?);
+        rows.extend(self.one_at_a_time(Threads::One)?);
+        if Threads::All.count() > 1 {
+            rows.extend(self.one_at_a_time(Threads::All)?);
         }
         if let Some(load) = &self.study.load {
             rows.extend(self.under_load(load)?);
@@ -167,7 +166,7 @@ impl Measuring<'_> {
         Ok(rows)
     }
 
-    fn one_at_a_time(&self, threads: usize, label: &str) -> Result<Vec<LatencyRow>, Error> {
+    fn one_at_a_time(&self, threads: Threads) -> Result<Vec<LatencyRow>, Error> {
         let pools = self.pools();
         let mut timed: Vec<Timed<'_>> = self
             .served
@@ -177,18 +176,22 @@ impl Measuring<'_> {
                 watches: vec![Vec::new(); pools.len()],
             })
             .collect();
-        let what = format!("{}: timing, threads: {label}", self.benchmark.name());
+        let what = format!(
+            "{}: timing, threads: {}",
+            self.benchmark.name(),
+            threads.label()
+        );
         self.observer.begin(&what, self.queries.len());
         let warm_up = self.queries.len().div_ceil(10);
-        pool(threads)?.install(|| {
+        pool(threads.count())?.install(|| {
             for query in self.queries.iter().take(warm_up) {
-                serve(query, &pools, &mut timed)?;
+                serve(query, &pools, threads, &mut timed)?;
             }
             for timed in &mut timed {
                 timed.watches.iter_mut().for_each(Vec::clear);
             }
             for query in &self.queries {
-                serve(query, &pools, &mut timed)?;
+                serve(query, &pools, threads, &mut timed)?;
                 // Whoever is first finds the query in no cache: everybody is, in turn.
                 timed.rotate_left(1);
                 self.observer.advance(1);
@@ -201,7 +204,7 @@ impl Measuring<'_> {
             for (pool, watches) in pools.iter().zip(&timed.watches) {
                 let labels = Labels {
                     pool: &pool.to_string(),
-                    threads: label,
+                    threads: threads.label(),
                     callers: "1",
                 };
                 rows.extend(self.times(timed.served, labels, watches));
@@ -378,11 +381,16 @@ impl Measuring<'_> {
 
 /// Has every router in turn answer one query, over one pool after the other: a router that went twice
 /// in a row would find its tools in the processor's cache.
-fn serve(query: &Query, pools: &[Pool], timed: &mut [Timed<'_>]) -> Result<(), Error> {
+fn serve(
+    query: &Query,
+    pools: &[Pool],
+    threads: Threads,
+    timed: &mut [Timed<'_>],
+) -> Result<(), Error> {
     for (position, &pool) in pools.iter().enumerate() {
         for timed in &mut *timed {
             let mut watch = Stopwatch::started();
-            black_box(timed.served.answer(query, pool, &mut watch)?);
+            black_box(timed.served.answer(query, pool, threads, &mut watch)?);
             timed.watches[position].push(watch);
         }
     }

@@ -1,6 +1,7 @@
 //! Fitted routers, each with the embedder whose vectors it reads: what a gateway would hold.
 
 use std::{
+    num::NonZeroUsize,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use oats_embedders::Embedder;
 use oats_metrics::Stopwatch;
 use oats_routers::{Progress, Ranked, Request, Router, Training};
 
-use super::Latency;
+use super::{ALL_THREADS, Latency};
 use crate::{
     EmbedderKind, Embeddings, Error, Observer, Pool, Resources, RouterEntry, Skip,
     rows::NO_EMBEDDER, skip::Omissions,
@@ -34,6 +35,32 @@ pub(super) struct Served<'a> {
 pub(super) struct Side {
     pub(super) kind: EmbedderKind,
     pub(super) embedder: Arc<dyn Embedder>,
+    /// The same with all threads for a text.
+    on_all_threads: Arc<dyn Embedder>,
+}
+
+/// How many threads a request may use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Threads {
+    One,
+    All,
+}
+
+impl Threads {
+    pub(super) fn count(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::All => rayon::current_num_threads(),
+        }
+    }
+
+    /// In the column `threads`.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::One => "1",
+            Self::All => ALL_THREADS,
+        }
+    }
 }
 
 impl Served<'_> {
@@ -50,11 +77,13 @@ impl Served<'_> {
         &self,
         query: &Query,
         pool: Pool,
+        threads: Threads,
         watch: &mut Stopwatch,
     ) -> Result<Vec<Ranked>, Error> {
-        let vector = match &self.embedder {
-            Some(side) => side.embedder.embed_query(&query.text, watch)?,
-            None => Vec::new(),
+        let vector = match (&self.embedder, threads) {
+            (Some(side), Threads::One) => side.embedder.embed_query(&query.text, watch)?,
+            (Some(side), Threads::All) => side.on_all_threads.embed_query(&query.text, watch)?,
+            (None, _) => Vec::new(),
         };
         let request = Request {
             text: &query.text,
@@ -75,7 +104,15 @@ pub(super) fn sides(
     let mut sides = Vec::new();
     for &kind in &study.embedders {
         match resources.embedder(kind)? {
-            Ok(embedder) => sides.push(Side { kind, embedder }),
+            Ok(embedder) => {
+                let all = NonZeroUsize::new(rayon::current_num_threads());
+                let on_all_threads = resources.open(kind, all.unwrap_or(NonZeroUsize::MIN))?;
+                sides.push(Side {
+                    kind,
+                    on_all_threads: on_all_threads.unwrap_or_else(|_| embedder.clone()),
+                    embedder,
+                });
+            }
             Err(reason) => omissions.add(Skip {
                 dataset: Some(dataset.to_owned()),
                 embedder: Some(kind.to_string()),
