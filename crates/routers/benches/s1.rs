@@ -91,9 +91,9 @@ impl Data {
 
 fn unit_rows(rng: &mut ChaCha8Rng, rows: usize) -> Array2<f32> {
     let mut vectors =
-        Array2::from_shape_simple_fn((rows, DIMENSION), || rng.random_range(-1.0..1.0));
+        Array2::from_shape_simple_fn((rows, DIMENSION), || rng.random_range(-1.0f32..1.0));
     for mut row in vectors.rows_mut() {
-        let norm: f32 = row.dot(&row).sqrt();
+        let norm = row.dot(&row).sqrt();
         row /= norm;
     }
     vectors

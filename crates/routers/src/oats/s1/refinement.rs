@@ -246,8 +246,10 @@ impl<'a> Refinement<'a> {
         }
         self.retrieved[round].resize(self.labelled.len(), Vec::new());
         let lists = match self.params.negatives {
-            Negatives::Catalogue => self.from_catalogue(round, &is_changed, changed, first_new),
-            Negatives::Candidates => self.from_candidates(round, &is_changed, first_new),
+            Negatives::Catalogue => {
+                self.retrieve_in_catalogue(round, &is_changed, changed, first_new)
+            }
+            Negatives::Candidates => self.retrieve_in_candidates(round, &is_changed, first_new),
         };
 
         let mut affected = vec![false; self.successes.len()];
@@ -270,7 +272,7 @@ impl<'a> Refinement<'a> {
         affected
     }
 
-    fn from_catalogue(
+    fn retrieve_in_catalogue(
         &self,
         round: usize,
         is_changed: &[bool],
@@ -319,7 +321,7 @@ impl<'a> Refinement<'a> {
         lists
     }
 
-    fn from_candidates(
+    fn retrieve_in_candidates(
         &self,
         round: usize,
         is_changed: &[bool],
