@@ -33,11 +33,12 @@
 //! | [`Study`] | `study.rs`: an experiment of any kind, by its TOML's `kind`; `parse.rs`: TOML with the place of what is wrong |
 //! | [`Costs`], [`run_costs`], [`costs_report`] | `costs/`: experiments that count tokens and price them |
 //! | [`Frontier`], [`run_frontier`] | `frontier/`: routers timed, their rows joined with quality and costs |
+//! | [`run_peers`], [`peers_report`] | `peers/`: other libraries, timed in turn with ours |
 //! | [`Resources`] | `resources.rs`: benchmarks and embedders, each loaded once; vectors |
 //! | [`run`], [`RunOptions`], [`RunSummary`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
 //! | [`RunSummary::forget_cells`] | `journal.rs`: finished cells on disk |
 //! | [`rows`], [`Manifest`] | the result files |
-//! | [`Verdict`], [`bless`], [`bless_costs`], [`bless_frontier`] | committed results: compared, updated |
+//! | [`Verdict`], [`bless`], [`bless_costs`], [`bless_frontier`], [`bless_peers`] | committed results: compared, updated |
 //! | [`report()`], [`Section`] | `report/`: an experiment's answer in words and tables |
 //! | [`Observer`] | `observer.rs`: progress |
 
@@ -56,6 +57,7 @@ mod manifest;
 mod observer;
 mod outcomes;
 mod parse;
+mod peers;
 mod report;
 mod resources;
 pub mod rows;
@@ -66,7 +68,7 @@ mod verdict;
 mod workers;
 mod write;
 
-pub use bless::{bless, bless_costs, bless_frontier};
+pub use bless::{bless, bless_costs, bless_frontier, bless_peers};
 pub use costs::{
     Cache, ContextGrowth, CostComparison, Costs, CostsSummary, Labels, Shown, Workflow,
     costs_report, run_costs,
@@ -80,6 +82,7 @@ pub use frontier::{
 pub use manifest::{DatasetEntry, Manifest};
 pub use observer::Observer;
 pub use outcomes::{Drawn, Outcomes};
+pub use peers::{PeersPlan, PeersSummary, Workers, peers_report, run_peers};
 pub use report::{CitedNumber, Section, report};
 pub use resources::{Available, EmbedderKind, Embeddings, Resources};
 pub use runner::{RunOptions, RunSummary, run};

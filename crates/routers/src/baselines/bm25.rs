@@ -1,6 +1,6 @@
 //! `bm25`: words in common, by the `bm25` crate.
 
-use bm25::{Embedder, EmbedderBuilder, Language, Scorer};
+use bm25::{DefaultTokenizer, Embedder, EmbedderBuilder, Language, Scorer, Tokenizer};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Ranked, Request, Router, State, Training, router::top_k};
@@ -88,6 +88,11 @@ impl Bm25 {
             embedder,
             scorer,
         }
+    }
+
+    /// The words that a text is indexed and searched by, in order.
+    pub fn words(text: &str) -> Vec<String> {
+        DefaultTokenizer::new(Language::English).tokenize(&split_identifiers(text))
     }
 
     pub(crate) fn catalogue_size(&self) -> usize {
