@@ -19,7 +19,7 @@ use oats_harness::{
 };
 
 use crate::{
-    Ending,
+    Ending, figures,
     options::{Places, dataset, dataset_names, make_out},
     progress::Terminal,
     workspace,
@@ -119,17 +119,23 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     Ok(Ending::Fine)
 }
 
-/// Writes the README.md of the rows in `folder`.
+/// Draws the figure of the rows in `folder`, and writes their README.md.
 fn write_report(folder: &Path) -> Result<String> {
-    let manifest = Manifest::read(&folder.join("manifest.json"))?;
-    let manifest = manifest
-        .with_context(|| format!("{} has no manifest.json; run it again", folder.display()))?;
-    let rows = read_rows(&folder.join("peers.csv"))?;
-    let text = peers_report(&rows, &manifest, None);
+    figures::draw_peers(&read_rows(&folder.join("peers.csv"))?, folder)?;
+    let text = report(folder)?;
     write_whole(&folder.join("README.md"), |out| {
         out.write_all(text.as_bytes())
     })?;
     Ok(text)
+}
+
+fn report(folder: &Path) -> Result<String> {
+    let manifest = Manifest::read(&folder.join("manifest.json"))?;
+    let manifest = manifest
+        .with_context(|| format!("{} has no manifest.json; run it again", folder.display()))?;
+    let figure = Some("peers.png").filter(|figure| folder.join(figure).exists());
+    let rows = read_rows(&folder.join("peers.csv"))?;
+    Ok(peers_report(&rows, &manifest, figure))
 }
 
 impl Args {
@@ -228,4 +234,25 @@ fn succeed(command: &mut Command) -> Result<()> {
     let error = log.lines().rev().find(|line| line.contains("ERROR"));
     let words = error.or(log.lines().last()).unwrap_or("no message");
     bail!("{line} failed ({}): {words}", output.status);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_answer_is_that_of_the_committed_rows() -> Result<()> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .context("the workspace")?;
+        let folder = root.join("results/peers");
+        if !folder.exists() {
+            return Ok(()); // It was not run yet.
+        }
+        ensure!(
+            fs::read_to_string(folder.join("README.md"))? == report(&folder)?,
+            "results/peers/README.md is stale: run `cargo xtask peers --bless`"
+        );
+        Ok(())
+    }
 }

@@ -7,6 +7,7 @@ mod context_growth;
 mod convergence;
 mod cost;
 mod frontier;
+mod peers;
 mod style;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use oats_harness::{
     Experiment, FrontierPoints, Manifest, Study,
-    rows::{CostRow, MetricRow, Row, means_over_most_seeds, read_rows},
+    rows::{CostRow, MetricRow, PeerRow, Row, means_over_most_seeds, read_rows},
     write_whole,
 };
 use oats_llm::ModelPrice;
@@ -135,9 +136,21 @@ pub(crate) fn draw(study: &Study, folder: &Path) -> Result<Vec<PathBuf>> {
     let Some(svg) = svg else {
         return Ok(Vec::new());
     };
-    let [svg_file, png_file] =
-        ["svg", "png"].map(|end| folder.join(format!("{}.{end}", figure.name)));
-    let png = style::rasterise(&svg)?;
+    write(&svg, figure.name, folder)
+}
+
+/// Draws the figure of the peers' rows into `folder`: `peers.svg`, `peers.png`. With nothing to draw, there
+/// are none.
+pub(crate) fn draw_peers(rows: &[PeerRow], folder: &Path) -> Result<Vec<PathBuf>> {
+    match peers::draw(rows, "Routers here and other libraries")? {
+        Some(svg) => write(&svg, "peers", folder),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn write(svg: &str, name: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+    let [svg_file, png_file] = ["svg", "png"].map(|end| folder.join(format!("{name}.{end}")));
+    let png = style::rasterise(svg)?;
     write_whole(&svg_file, |out| out.write_all(svg.as_bytes()))?;
     write_whole(&png_file, |out| out.write_all(&png))?;
     Ok(vec![svg_file, png_file])

@@ -218,7 +218,7 @@ impl<'a> Rows<'a> {
         }
         let _ = write!(
             text,
-            " times |\n{}\n",
+            " timed |\n{}\n",
             "| --- ".repeat(4 + 2 * self.threads.len()) + "|"
         );
         let median = |(dataset, side): &(&str, &str)| {
@@ -290,8 +290,9 @@ fn notes(manifest: &Manifest) -> String {
 ## How to read this
 
 Written from `peers.csv` by `cargo xtask peers --bless`, which makes a virtual environment with the packages of
-`xtask/peers/requirements.txt` (here {packages}; {machines}). Ratios are of medians within one run; times differ
-from machine to machine and from run to run, and `reproduce` does not compare them. Sides take turns, query by
+`xtask/peers/requirements.txt`. Here: {packages}; {machines}.
+
+Ratios are of medians within one run; times differ from machine to machine and from run to run, and `reproduce` does not compare them. Sides take turns, query by
 query, each of them the first in turn, with a pause before each turn; a tenth as many queries go before, untimed.
 A peer is a process that times its own call, from the query's text to the five tools, so that the way there and
 back is not charged to it; ours is timed in its process. Libraries are told the number of threads; ours uses one
