@@ -42,7 +42,7 @@ use crate::{
   cargo xtask peers --bless      update results/peers with what was run")]
 pub(crate) struct Args {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = dataset,
-          help = format!("The data sets, separated by commas [default: metatool,toolbench,toole]: {}", dataset_names()))]
+          help = format!("The data sets, separated by commas [default: metatool,toolbench,toole, quick: metatool]: {}", dataset_names()))]
     datasets: Option<Vec<Dataset>>,
     /// How many test queries are timed [default: 200, quick: 20].
     #[arg(long, value_name = "N")]
@@ -53,7 +53,7 @@ pub(crate) struct Args {
     /// Numbers of threads, separated by commas [default: 1, and as many as there are].
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
     threads: Option<Vec<NonZeroUsize>>,
-    /// A first look: few queries, one fit, and of the data sets only the first.
+    /// A first look: few queries, one fit, one data set.
     #[arg(long)]
     quick: bool,
     /// Where the results go: DIR/peers/ [default: the workspace's target/run].
@@ -143,13 +143,11 @@ impl Args {
         let or = |given: Option<NonZeroUsize>, whole, quick| {
             given.map_or(if self.quick { quick } else { whole }, NonZeroUsize::get)
         };
-        let mut datasets = self
-            .datasets
-            .clone()
-            .unwrap_or_else(|| vec![Dataset::Metatool, Dataset::Toolbench, Dataset::Toole]);
-        if self.quick {
-            datasets.truncate(1);
-        }
+        let datasets = match &self.datasets {
+            Some(datasets) => datasets.clone(),
+            None if self.quick => vec![Dataset::Metatool],
+            None => vec![Dataset::Metatool, Dataset::Toolbench, Dataset::Toole],
+        };
         let mut threads: Vec<usize> = match &self.threads {
             Some(threads) => threads.iter().map(|threads| threads.get()).collect(),
             None => vec![

@@ -9,7 +9,7 @@ use crate::common::{Place, Told};
 /// A peer that takes 2 ms for anything. As `bm25s-our-words` it ranks by BM25, otherwise it gives the first
 /// tools; it refines nothing. Where `FAULTS` names it, it does what is said there.
 const STUB: &str = r#"
-import collections, json, math, pathlib, shutil, sys, time
+import collections, json, math, os, pathlib, sys, time
 
 name, folder, threads = sys.argv[1], pathlib.Path(sys.argv[2]), int(sys.argv[3])
 data = json.loads((folder / "data.json").read_text())
@@ -44,6 +44,9 @@ for line in sys.stdin:
         sys.exit("Traceback (most recent call last):\n\nValueError: too warm")
     if fault == "chatters":
         print("100 % done", flush=True)
+    if fault == "goes quiet":
+        os.close(1)
+        time.sleep(600)
     if fault == "hangs":
         time.sleep(600)
     if asked["ask"] == "fit":
@@ -152,14 +155,14 @@ fn peers_that_fail_are_named_with_their_last_words_and_the_others_go_on() {
     let place = Place::empty();
     let faults = r#"{"bm25s": "crashes", "bm25s-our-words": "chatters", "rank-bm25": "hangs",
                      "numpy-s1": "cuts off", "scikit-learn": "invents"}"#;
-    let Some(told) = run(&place, faults, &["--patience", "1"]) else {
+    let Some(told) = run(&place, faults, &["--patience", "10"]) else {
         return;
     };
     told.assert_refused(&[
         "bm25s: it has ended without an answer (exit status: 1)",
         "last words: Traceback (most recent call last): / ValueError: too warm",
         "bm25s-our-words: its answer `100 % done` cannot be read",
-        "rank-bm25: it took more than 1 s to answer",
+        "rank-bm25: it took more than 10 s to answer",
         "numpy-s1: its file numpy-s1.f32 is cut off",
         "scikit-learn: it ranked tool 98, but there are 98",
     ]);
@@ -179,13 +182,15 @@ fn peers_that_fail_are_named_with_their_last_words_and_the_others_go_on() {
 }
 
 #[test]
-fn a_peer_that_does_not_start_is_left_out() {
+fn peers_that_do_not_start_or_go_quiet_are_left_out() {
     let place = Place::empty();
-    let Some(told) = run(&place, r#"{"scikit-learn": "has no package"}"#, &[]) else {
+    let faults = r#"{"scikit-learn": "has no package", "rank-bm25": "goes quiet"}"#;
+    let Some(told) = run(&place, faults, &[]) else {
         return;
     };
     told.assert_refused(&[
-        "of the peers, these failed: scikit-learn: it has ended without an answer (exit status: 1)",
+        "of the peers, these failed: rank-bm25: it runs on, but listens or answers no more; \
+         scikit-learn: it has ended without an answer (exit status: 1)",
         "No module named 'torch'",
     ]);
     assert_eq!(values(&place, "words", "bm25s", "p50-ms").len(), 1);

@@ -17,7 +17,8 @@ use super::{
     tasks::{Made, Tasks, WITH_MODEL},
 };
 use crate::{
-    DatasetEntry, EmbedderKind, Error, Manifest, Observer, Resources, Skip, manifest,
+    DatasetEntry, EmbedderKind, Error, Manifest, Observer, Resources, Skip,
+    manifest::{describe_benchmark, describe_code, describe_embedder, describe_machine},
     rows::{PeerRow, Row, write_rows},
     skip::Omissions,
     workers::pool,
@@ -56,11 +57,23 @@ pub fn run_peers(
 ) -> Result<PeersSummary, Error> {
     let mut omissions = Omissions::told_to(observer);
     let (mut rows, mut failed) = (Vec::new(), Vec::new());
-    let mut datasets = BTreeMap::new();
+    let folder = out.join(NAME);
+    let mut manifest = Manifest {
+        experiment: NAME.to_owned(),
+        datasets: BTreeMap::new(),
+    };
     for dataset in &plan.datasets {
         let Some(benchmark) = omissions.benchmark(resources, dataset, &[])? else {
             continue;
         };
+        let name = benchmark.name();
+        if manifest.datasets.contains_key(name) {
+            let reason = format!(
+                "`{dataset}` is the second whose rows would be labelled `{name}`; rename its folder"
+            );
+            omissions.add_dataset(dataset, reason);
+            continue;
+        }
         let started = Instant::now();
         let ours = ours(resources, &benchmark, &mut omissions, observer)?;
         let meeting = Meeting {
@@ -74,30 +87,27 @@ pub fn run_peers(
         let made = meeting.hold(resources, &mut omissions)?;
         let embedders = ours.iter().map(|ours| {
             let embedder = ours.embedder.as_ref();
-            let description = manifest::describe_embedder(embedder);
+            let description = describe_embedder(embedder);
             (embedder.name().to_owned(), description)
         });
         let entry = DatasetEntry {
             configuration: meeting.configuration(&made),
-            code: manifest::describe_code(),
-            benchmark: manifest::describe_benchmark(&benchmark),
+            code: describe_code(),
+            benchmark: describe_benchmark(&benchmark),
             splits: BTreeMap::new(),
             embedders: embedders.collect(),
             prices: None,
-            machine: manifest::describe_machine(),
+            machine: describe_machine(),
             seconds: started.elapsed().as_secs_f64(),
         };
-        datasets.insert(benchmark.name().to_owned(), vec![entry]);
-        rows.extend(made.rows);
         failed.extend(made.failed);
-    }
-    rows.sort_by(|a, b| a.key().cmp(&b.key()));
-    let folder = out.join(NAME);
-    let manifest = Manifest {
-        experiment: NAME.to_owned(),
-        datasets,
-    };
-    if !rows.is_empty() {
+        if made.rows.is_empty() {
+            continue;
+        }
+        // After each benchmark: an hour's work is not lost with the next.
+        manifest.datasets.insert(name.to_owned(), vec![entry]);
+        rows.extend(made.rows);
+        rows.sort_by(|a: &PeerRow, b| a.key().cmp(&b.key()));
         write_rows(&folder.join("peers.csv"), &rows)?;
         manifest.write(&folder.join("manifest.json"))?;
     }

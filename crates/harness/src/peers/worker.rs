@@ -141,14 +141,20 @@ impl Worker {
         numbers.map_err(|_| self.fault(&format!("its file {file} is cut off")))
     }
 
+    /// It has closed its pipes. What it said last may still be under way then, and so may its end.
     fn has_ended(&mut self) -> Fault {
-        let how = match self.process.wait() {
-            Ok(status) => status.to_string(),
-            Err(error) => error.to_string(),
-        };
-        // What it said last may still be under way.
-        thread::sleep(Duration::from_millis(50));
-        self.fault(&format!("it has ended without an answer ({how})"))
+        const GRACE: Duration = Duration::from_millis(20);
+        for _ in 0..100 {
+            thread::sleep(GRACE);
+            match self.process.try_wait() {
+                Ok(None) => {}
+                Ok(Some(status)) => {
+                    return self.fault(&format!("it has ended without an answer ({status})"));
+                }
+                Err(error) => return self.fault(&format!("it cannot be waited for: {error}")),
+            }
+        }
+        self.fault("it runs on, but listens or answers no more")
     }
 
     /// What happened, and what it last said.
