@@ -23,7 +23,8 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Tool selection without an LLM in the request path: reproduce, run, try, time, label, fetch, distil.
+/// Tool selection without an LLM in the request path: reproduce, run, try, time, compare, label, fetch,
+/// distil.
 ///
 /// Exit code: 0 if all is well, 1 if the numbers contradict the committed ones, 2 on bad input or if
 /// something needed is missing.
@@ -49,6 +50,7 @@ enum Command {
     Run(commands::run::Args),
     Route(commands::route::Args),
     Latency(commands::latency::Args),
+    Peers(commands::peers::Args),
     Label(commands::label::Args),
     Fetch(commands::fetch::Args),
     Distill(commands::distill::Args),
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args),
         Command::Route(args) => commands::route::run(&args),
         Command::Latency(args) => commands::latency::run(&args),
+        Command::Peers(args) => commands::peers::run(&args),
         Command::Label(args) => commands::label::run(&args),
         Command::Fetch(args) => commands::fetch::run(&args),
         Command::Distill(args) => commands::distill::run(&args),

@@ -79,6 +79,16 @@ impl Places {
         Ok(sources)
     }
 
+    /// All that is looked for in them.
+    pub(crate) fn resources(&self) -> Result<Resources> {
+        Ok(Resources::new(
+            self.data_sources()?,
+            self.model_sources()?,
+            self.backend.into(),
+            self.cache_dir()?.join("embeddings"),
+        ))
+    }
+
     pub(crate) fn model_sources(&self) -> Result<ModelSources> {
         Ok(ModelSources {
             model_dir: self.model_dir.clone(),
@@ -147,12 +157,7 @@ impl Inputs {
     /// Nothing is read yet, but for the price list and the LLM's recordings.
     pub(crate) fn open(&self) -> Result<Opened> {
         let prices = self.prices.read()?;
-        let resources = Resources::new(
-            self.places.data_sources()?,
-            self.places.model_sources()?,
-            self.places.backend.into(),
-            self.places.cache_dir()?.join("embeddings"),
-        );
+        let resources = self.places.resources()?;
         let llm = self.llm.chat(&self.places, &prices)?;
         Ok(Opened {
             resources: resources.with_llm(llm),

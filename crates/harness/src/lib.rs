@@ -35,11 +35,12 @@
 //! | [`Latency`], [`run_latency`] | `latency/`: experiments that time routers |
 //! | [`Scaling`], [`run_scaling`] | `scaling/`: how time and memory grow, on made-up vectors; `resident.rs`: memory |
 //! | [`Frontier`] | `frontier/`: rows of other experiments, joined |
+//! | [`run_peers`], [`peers_report`] | `peers/`: other libraries, timed in turn with ours |
 //! | [`Resources`] | `resources.rs`: benchmarks and embedders, each loaded once; vectors |
 //! | [`run`], [`RunOptions`], [`RunSummary`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
 //! | [`RunSummary::forget_cells`] | `journal.rs`: finished cells on disk |
 //! | [`rows`], [`Manifest`] | the result files |
-//! | [`Verdict`], [`bless`], [`bless_costs`], [`bless_latency`], [`bless_scaling`] | committed results: compared, updated |
+//! | [`Verdict`], [`bless`], [`bless_costs`], [`bless_latency`], [`bless_scaling`], [`bless_peers`] | committed results: compared, updated |
 //! | [`report()`], [`Section`] | `report/`: an experiment's answer in words and tables |
 //! | [`Observer`] | `observer.rs`: progress |
 
@@ -60,6 +61,7 @@ mod manifest;
 mod observer;
 mod outcomes;
 mod parse;
+mod peers;
 mod report;
 mod resident;
 mod resources;
@@ -72,7 +74,7 @@ mod verdict;
 mod workers;
 mod write;
 
-pub use bless::{bless, bless_costs, bless_latency, bless_scaling};
+pub use bless::{bless, bless_costs, bless_latency, bless_peers, bless_scaling};
 pub use costs::{
     Cache, ContextGrowth, CostComparison, Costs, CostsSummary, Labels, Shown, Workflow,
     costs_report, run_costs,
@@ -86,6 +88,7 @@ pub use latency::{Latency, LatencyRun, Limit, Load, PeakMemory, latency_report, 
 pub use manifest::{DatasetEntry, Manifest};
 pub use observer::Observer;
 pub use outcomes::{Drawn, Outcomes};
+pub use peers::{PeersPlan, PeersSummary, Workers, peers_report, run_peers};
 pub use report::{CitedNumber, Section, report};
 pub use resident::peak_resident;
 pub use resources::{Available, EmbedderKind, Embeddings, Resources};

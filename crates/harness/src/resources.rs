@@ -161,6 +161,11 @@ impl Resources {
         self.llm.as_ref()
     }
 
+    /// Where model files come from.
+    pub(crate) fn models(&self) -> &ModelSources {
+        &self.models
+    }
+
     /// A benchmark, or why it cannot be had.
     ///
     /// # Errors

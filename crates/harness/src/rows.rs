@@ -192,6 +192,27 @@ pub struct ScalingRow {
     pub n: usize,
 }
 
+/// A row of `peers.csv`: one of ours or a peer at the same task. Two runs never agree on its times.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerRow {
+    /// The benchmark.
+    pub dataset: String,
+    /// What is done, such as `route`.
+    pub task: String,
+    /// How many threads there were.
+    pub threads: String,
+    /// The peer, or ours: `oats …`.
+    pub peer: String,
+    /// `mean-ms`, `p50-ms`, `p95-ms`, `p99-ms`, `max-ms`, `ndcg@5`, `same-ranking` or
+    /// `largest-difference`.
+    pub quantity: String,
+    /// The value.
+    pub value: Number,
+    /// Queries or fits.
+    pub n: usize,
+}
+
 impl Row for MetricRow {
     const COLUMNS: &'static [&'static str] = &[
         "experiment",
@@ -377,6 +398,27 @@ impl Row for ScalingRow {
             &self.tools,
             &self.outcomes,
             &self.threads,
+            &self.quantity,
+        ]
+    }
+
+    /// None: timings are not compared.
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+}
+
+impl Row for PeerRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "dataset", "task", "threads", "peer", "quantity", "value", "n",
+    ];
+
+    fn key(&self) -> Vec<&str> {
+        vec![
+            &self.dataset,
+            &self.task,
+            &self.threads,
+            &self.peer,
             &self.quantity,
         ]
     }

@@ -8,6 +8,7 @@ mod convergence;
 mod cost;
 mod frontier;
 mod latency;
+mod peers;
 mod scaling;
 mod style;
 
@@ -16,7 +17,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use oats_harness::{
     Experiment, FrontierPoints, Growth, Manifest, Study, growths,
-    rows::{CostRow, LatencyRow, MetricRow, Row, ScalingRow, means_over_most_seeds, read_rows},
+    rows::{
+        CostRow, LatencyRow, MetricRow, PeerRow, Row, ScalingRow, means_over_most_seeds, read_rows,
+    },
     write_whole,
 };
 use oats_llm::ModelPrice;
@@ -164,9 +167,21 @@ pub(crate) fn draw(
     let Some(svg) = svg else {
         return Ok(Vec::new());
     };
-    let [svg_file, png_file] =
-        ["svg", "png"].map(|end| folder.join(format!("{}.{end}", figure.name)));
-    let png = style::rasterise(&svg)?;
+    write(&svg, figure.name, folder)
+}
+
+/// Draws the figure of the peers' rows into `folder`: `peers.svg`, `peers.png`. With nothing to draw, there
+/// are none.
+pub(crate) fn draw_peers(rows: &[PeerRow], folder: &Path) -> Result<Vec<PathBuf>> {
+    match peers::draw(rows, "Routers here and other libraries")? {
+        Some(svg) => write(&svg, "peers", folder),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn write(svg: &str, name: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+    let [svg_file, png_file] = ["svg", "png"].map(|end| folder.join(format!("{name}.{end}")));
+    let png = style::rasterise(svg)?;
     write_whole(&svg_file, |out| out.write_all(svg.as_bytes()))?;
     write_whole(&png_file, |out| out.write_all(&png))?;
     Ok(vec![svg_file, png_file])

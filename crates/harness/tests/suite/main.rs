@@ -14,6 +14,7 @@ mod learned;
 mod llm;
 mod outcomes;
 mod partial;
+mod peers;
 mod report;
 mod reproducible;
 mod restrictions;

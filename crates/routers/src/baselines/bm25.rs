@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bm25::{Embedder, EmbedderBuilder, Language};
+use bm25::{DefaultTokenizer, Embedder, EmbedderBuilder, Language, Tokenizer};
 use oats_datasets::ToolId;
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,11 @@ impl Bm25 {
             embedder,
             index,
         }
+    }
+
+    /// The words that a text is indexed and searched by, in order.
+    pub fn words(text: &str) -> Vec<String> {
+        DefaultTokenizer::new(Language::English).tokenize(&split_identifiers(text))
     }
 
     pub(crate) fn catalogue_size(&self) -> usize {
