@@ -84,7 +84,8 @@ impl Closing {
         } else if moved > 0 {
             format!(
                 "Confirmed: {agree} of {compared} rows agree within {TOLERANCE}. Not confirmed: {moved} rows, \
-                 fitted by gradient descent, which ends elsewhere where numbers round differently."
+                 fitted by gradient descent or embedded in 8 bits, which ends elsewhere where numbers round \
+                 differently."
             )
         } else if agree > 0 {
             format!("Confirmed: all {agree} rows that could be compared agree within {TOLERANCE}.")

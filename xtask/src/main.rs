@@ -4,6 +4,7 @@ mod closing;
 mod commands;
 mod figures;
 mod llm;
+mod memory;
 mod options;
 mod progress;
 mod readme;
@@ -22,7 +23,8 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Tool selection without an LLM in the request path: reproduce, run, try, label, fetch, distil.
+/// Tool selection without an LLM in the request path: reproduce, run, try, time, compare, label, fetch,
+/// distil.
 ///
 /// Exit code: 0 if all is well, 1 if the numbers contradict the committed ones, 2 on bad input or if
 /// something needed is missing.
@@ -47,6 +49,8 @@ enum Command {
     Reproduce(commands::reproduce::Args),
     Run(commands::run::Args),
     Route(commands::route::Args),
+    Latency(commands::latency::Args),
+    Peers(commands::peers::Args),
     Label(commands::label::Args),
     Fetch(commands::fetch::Args),
     Distill(commands::distill::Args),
@@ -65,6 +69,8 @@ fn main() -> ExitCode {
         Command::Reproduce(args) => commands::reproduce::run(&args),
         Command::Run(args) => commands::run::run(&args),
         Command::Route(args) => commands::route::run(&args),
+        Command::Latency(args) => commands::latency::run(&args),
+        Command::Peers(args) => commands::peers::run(&args),
         Command::Label(args) => commands::label::run(&args),
         Command::Fetch(args) => commands::fetch::run(&args),
         Command::Distill(args) => commands::distill::run(&args),

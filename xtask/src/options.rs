@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsString,
     fs,
     num::NonZeroUsize,
     path::{Path, PathBuf},
@@ -12,10 +13,12 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use oats_datasets::{Dataset, Sources};
 use oats_embedders::{Backend, ModelSources};
-use oats_harness::{Resources, RunOptions, Study, run_costs, run_frontier};
+use oats_harness::{Resources, RunOptions, Study, run_costs, run_latency, run_scaling};
 use oats_llm::Prices;
 
-use crate::{llm::LlmOptions, progress::Terminal, study::Ran, workspace};
+use crate::{
+    llm::LlmOptions, memory::RouteProcess, progress::Terminal, report, study::Ran, workspace,
+};
 
 /// Where data sets and models are looked for.
 #[derive(Args)]
@@ -76,6 +79,16 @@ impl Places {
         Ok(sources)
     }
 
+    /// All that is looked for in them.
+    pub(crate) fn resources(&self) -> Result<Resources> {
+        Ok(Resources::new(
+            self.data_sources()?,
+            self.model_sources()?,
+            self.backend.into(),
+            self.cache_dir()?.join("embeddings"),
+        ))
+    }
+
     pub(crate) fn model_sources(&self) -> Result<ModelSources> {
         Ok(ModelSources {
             model_dir: self.model_dir.clone(),
@@ -84,6 +97,31 @@ impl Places {
             hub_url: self.hub_url.clone(),
             offline: self.offline,
         })
+    }
+}
+
+impl Places {
+    /// The options that name these places to another command.
+    fn options(&self) -> Result<Vec<OsString>> {
+        let mut options = Vec::new();
+        let mut name = |option: &str, value: &Option<PathBuf>| {
+            if let Some(value) = value {
+                options.extend([option.into(), value.clone().into_os_string()]);
+            }
+        };
+        name("--data-dir", &self.data_dir);
+        name("--model-dir", &self.model_dir);
+        name("--cache-dir", &Some(self.cache_dir()?));
+        name("--ort-library", &self.ort_library);
+        let backend = self.backend.to_possible_value();
+        let backend = backend.map(|value| value.get_name().to_owned());
+        options.extend([
+            OsString::from("--backend"),
+            backend.unwrap_or_default().into(),
+        ]);
+        // What it reads was read before, by this command.
+        options.push("--offline".into());
+        Ok(options)
     }
 }
 
@@ -108,18 +146,26 @@ pub(crate) struct Inputs {
     llm: LlmOptions,
 }
 
+/// What experiments are run with.
+pub(crate) struct Opened {
+    pub resources: Resources,
+    pub prices: Prices,
+    pub memory: RouteProcess,
+}
+
 impl Inputs {
-    /// What they are looked for in, and what tokens cost.
-    pub(crate) fn open(&self) -> Result<(Resources, Prices)> {
+    /// Nothing is read yet, but for the price list and the LLM's recordings.
+    pub(crate) fn open(&self) -> Result<Opened> {
         let prices = self.prices.read()?;
-        let resources = Resources::new(
-            self.places.data_sources()?,
-            self.places.model_sources()?,
-            self.places.backend.into(),
-            self.places.cache_dir()?.join("embeddings"),
-        );
+        let resources = self.places.resources()?;
         let llm = self.llm.chat(&self.places, &prices)?;
-        Ok((resources.with_llm(llm), prices))
+        Ok(Opened {
+            resources: resources.with_llm(llm),
+            prices,
+            memory: RouteProcess {
+                places: self.places.options()?,
+            },
+        })
     }
 }
 
@@ -185,20 +231,30 @@ impl Extent {
                 study.restrict(self.datasets.as_deref(), self.seeds.map(NonZeroUsize::get));
                 study
             })
-            .filter(|study| !study.datasets().is_empty())
+            .filter(|study| match study {
+                // It reads none: where some are asked for, it is not.
+                Study::Scaling(_) => self.datasets.is_none(),
+                _ => !study.datasets().is_empty(),
+            })
             .collect();
         are_run("--require", &self.require, &restricted)?;
         Ok(restricted)
     }
 
-    /// Runs a restricted experiment, into a folder of its own under `out`.
+    /// Runs a restricted experiment, into a folder of its own under `out`. `others` has the folders of
+    /// experiments that it may name.
     pub(crate) fn run<'a>(
         &self,
         study: &'a Study,
-        resources: &Resources,
-        prices: &Prices,
+        opened: &Opened,
         out: &Path,
+        others: &dyn Fn(&str) -> PathBuf,
     ) -> Result<Ran<'a>> {
+        let Opened {
+            resources,
+            prices,
+            memory,
+        } = opened;
         let options = RunOptions {
             out: out.to_owned(),
             require: self.require.clone(),
@@ -215,9 +271,14 @@ impl Extent {
                 let summary = run_costs(costs, prices, resources, &options, &terminal)?;
                 Ran::Costs(costs, summary)
             }
+            Study::Latency(study) => {
+                let run = run_latency(study, resources, memory, &options, &terminal)?;
+                Ran::Latency(study, run)
+            }
+            Study::Scaling(study) => Ran::Scaling(study, run_scaling(study, &options, &terminal)?),
             Study::Frontier(study) => {
-                let summary = run_frontier(study, prices, resources, &options, &terminal)?;
-                Ran::Frontier(study, summary)
+                let points = report::points(study, others)?;
+                Ran::Frontier(study, points, out.join(&study.name))
             }
         })
     }

@@ -2,29 +2,42 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use oats_harness::{
-    Frontier, FrontierPoints, Manifest, Study, costs_report, frontier_report, report,
-    rows::read_rows, write_whole,
+    Frontier, FrontierPoints, Joined, Manifest, Study, costs_report, frontier_report,
+    latency_report, report, rows::read_rows, scaling_report, write_whole,
 };
 
-use crate::{figures, workspace};
+use crate::figures;
 
-/// Draws the figures of the results in `folder` and writes its README.md. Gives the files.
-pub(crate) fn write(study: &Study, folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = figures::draw(study, folder)?;
+/// Draws the figures of the results in `folder` and writes its README.md. Gives the files. `others` has
+/// the folders of experiments that this one names.
+pub(crate) fn write(
+    study: &Study,
+    folder: &Path,
+    others: &dyn Fn(&str) -> PathBuf,
+) -> Result<Vec<PathBuf>> {
+    let mut files = figures::draw(study, folder, others)?;
     let readme = folder.join("README.md");
-    let text = readme_text(study, folder)?;
+    let text = readme_text(study, folder, others)?;
     write_whole(&readme, |out| out.write_all(text.as_bytes()))?;
     files.push(readme);
     Ok(files)
 }
 
-fn readme_text(study: &Study, folder: &Path) -> Result<String> {
+fn readme_text(study: &Study, folder: &Path, others: &dyn Fn(&str) -> PathBuf) -> Result<String> {
     let figure = figures::name(study.name())
         .map(|name| format!("{name}.png"))
         .filter(|name| folder.join(name).exists());
     let figure = figure.as_deref();
+    let manifest = || {
+        Manifest::read(&folder.join("manifest.json"))?.with_context(|| {
+            format!(
+                "{} has no manifest.json; run the experiment again",
+                folder.display()
+            )
+        })
+    };
     Ok(match study {
         Study::Ranking(experiment) => {
             let metrics = read_rows(&folder.join("metrics.csv"))?;
@@ -33,50 +46,46 @@ fn readme_text(study: &Study, folder: &Path) -> Result<String> {
         }
         Study::Costs(costs) => {
             let rows = read_rows(&folder.join("costs.csv"))?;
-            let manifest = Manifest::read(&folder.join("manifest.json"))?;
-            let manifest = manifest.with_context(|| {
-                format!(
-                    "{} has no manifest.json, and no prices without it; run the experiment again",
-                    folder.display()
-                )
-            })?;
-            costs_report(costs, &rows, &manifest, figure)
+            costs_report(costs, &rows, &manifest()?, figure)
         }
-        Study::Frontier(study) => frontier_report(study, &points(study, folder)?, figure),
+        Study::Latency(study) => {
+            let rows = read_rows(&folder.join("latency.csv"))?;
+            latency_report(study, &rows, &manifest()?, figure)
+        }
+        Study::Scaling(study) => {
+            let rows = read_rows(&folder.join("scaling.csv"))?;
+            scaling_report(study, &rows, figure)
+        }
+        Study::Frontier(study) => frontier_report(study, &points(study, others)?, figure),
     })
 }
 
-/// The study's own rows in `folder`, joined with those of the experiments that it names: the committed
-/// ones, or, where there are none, those that were run beside it.
-pub(crate) fn points(study: &Frontier, folder: &Path) -> Result<FrontierPoints> {
-    let other = |name: &str, file: &str| -> Result<PathBuf> {
-        let beside = folder.with_file_name(name).join(file);
-        let committed = workspace::root()?.join("results").join(name).join(file);
-        let found = [&committed, &beside].into_iter().find(|path| path.exists());
-        found.cloned().with_context(|| {
-            format!(
-                "{}: there are no rows of `{name}`, which it is to be joined with: neither {} nor {}; run \
-                 that experiment first",
-                study.name,
-                committed.display(),
-                beside.display()
-            )
-        })
+/// The rows of the experiments that a frontier names, joined.
+pub(crate) fn points(study: &Frontier, others: &dyn Fn(&str) -> PathBuf) -> Result<FrontierPoints> {
+    let file = |name: &str, file: &str| -> Result<PathBuf> {
+        let path = others(name).join(file);
+        ensure!(
+            path.exists(),
+            "{}: there are no rows of `{name}`, which it is to be joined with: there is no {}; run that \
+             experiment first",
+            study.name,
+            path.display()
+        );
+        Ok(path)
     };
-    let manifest = Manifest::read(&folder.join("manifest.json"))?;
-    let manifest = manifest.with_context(|| {
-        format!(
-            "{} has no manifest.json; run the experiment again",
-            folder.display()
-        )
-    })?;
-    Ok(FrontierPoints::new(
-        study,
-        &read_rows(&folder.join("latency.csv"))?,
-        &manifest,
-        &read_rows(&other(&study.quality, "metrics.csv")?)?,
-        &read_rows(&other(&study.costs, "costs.csv")?)?,
-    ))
+    let manifest = |name: &str| Manifest::read(&others(name).join("manifest.json"));
+    let joined = Joined {
+        quality: (
+            read_rows(&file(&study.quality, "metrics.csv")?)?,
+            manifest(&study.quality)?,
+        ),
+        latency: read_rows(&file(&study.latency, "latency.csv")?)?,
+        costs: (
+            read_rows(&file(&study.costs, "costs.csv")?)?,
+            manifest(&study.costs)?,
+        ),
+    };
+    Ok(FrontierPoints::new(study, &joined))
 }
 
 #[cfg(test)]
@@ -97,15 +106,19 @@ mod tests {
                 continue; // It was not run yet.
             }
             let file = match study {
-                Study::Ranking(_) => "metrics.csv",
-                Study::Costs(_) => "costs.csv",
-                Study::Frontier(_) => "latency.csv",
+                Study::Ranking(_) => Some("metrics.csv"),
+                Study::Costs(_) => Some("costs.csv"),
+                Study::Latency(_) => Some("latency.csv"),
+                Study::Scaling(_) => Some("scaling.csv"),
+                Study::Frontier(_) => None,
             };
-            let rows = std::fs::read_to_string(folder.join(file))?;
-            ensure!(rows.lines().count() > 1, "{} has no results", study.name());
+            if let Some(file) = file {
+                let rows = std::fs::read_to_string(folder.join(file))?;
+                ensure!(rows.lines().count() > 1, "{} has no results", study.name());
+            }
             let committed = std::fs::read_to_string(folder.join("README.md"))?;
             ensure!(
-                committed == readme_text(&study, &folder)?,
+                committed == readme_text(&study, &folder, &|name| root.join("results").join(name))?,
                 "results/{}/README.md is stale: run `cargo xtask reproduce --bless`",
                 study.name()
             );

@@ -1,12 +1,13 @@
 //! What the commands do with an experiment, whatever its kind.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use oats_harness::{
-    Conditions, Costs, CostsSummary, Experiment, Frontier, FrontierSummary, Manifest, RunSummary,
-    Skip, Study, Verdict, bless, bless_costs, bless_frontier,
-    rows::{CostRow, LatencyRow, MetricRow, Row, TestRow, read_rows},
+    Conditions, Costs, CostsSummary, Experiment, Frontier, FrontierPoints, Latency, LatencyRun,
+    Manifest, RunSummary, Scaling, ScalingRun, Skip, Study, Verdict, bless, bless_costs,
+    bless_latency, bless_scaling,
+    rows::{CostRow, LatencyRow, MetricRow, Row, ScalingRow, TestRow, read_rows},
 };
 
 use crate::table;
@@ -15,7 +16,10 @@ use crate::table;
 pub(crate) enum Ran<'a> {
     Ranking(&'a Experiment, RunSummary),
     Costs(&'a Costs, CostsSummary),
-    Frontier(&'a Frontier, FrontierSummary),
+    Latency(&'a Latency, LatencyRun),
+    Scaling(&'a Scaling, ScalingRun),
+    /// Joined from others' rows, to be told in this folder.
+    Frontier(&'a Frontier, FrontierPoints, PathBuf),
 }
 
 impl Ran<'_> {
@@ -23,7 +27,9 @@ impl Ran<'_> {
         match self {
             Self::Ranking(experiment, _) => &experiment.name,
             Self::Costs(costs, _) => costs.name(),
-            Self::Frontier(study, _) => &study.name,
+            Self::Latency(study, _) => &study.name,
+            Self::Scaling(study, _) => &study.name,
+            Self::Frontier(study, ..) => &study.name,
         }
     }
 
@@ -32,7 +38,9 @@ impl Ran<'_> {
         match self {
             Self::Ranking(_, summary) => &summary.folder,
             Self::Costs(_, summary) => &summary.folder,
-            Self::Frontier(_, summary) => &summary.folder,
+            Self::Latency(_, run) => &run.folder,
+            Self::Scaling(_, run) => &run.folder,
+            Self::Frontier(.., folder) => folder,
         }
     }
 
@@ -41,7 +49,8 @@ impl Ran<'_> {
         match self {
             Self::Ranking(_, summary) => &summary.skipped,
             Self::Costs(_, summary) => &summary.skipped,
-            Self::Frontier(_, summary) => &summary.skipped,
+            Self::Latency(_, run) => &run.skipped,
+            Self::Scaling(..) | Self::Frontier(..) => &[],
         }
     }
 
@@ -50,7 +59,9 @@ impl Ran<'_> {
         match self {
             Self::Ranking(_, summary) => summary.metrics.is_empty(),
             Self::Costs(_, summary) => summary.rows.is_empty(),
-            Self::Frontier(_, summary) => summary.rows.is_empty(),
+            Self::Latency(_, run) => run.rows.is_empty(),
+            Self::Scaling(_, run) => run.rows.is_empty(),
+            Self::Frontier(_, points, _) => points.routers.is_empty(),
         }
     }
 
@@ -59,7 +70,9 @@ impl Ran<'_> {
         match self {
             Self::Ranking(experiment, summary) => table::summary(experiment, &summary.metrics),
             Self::Costs(costs, summary) => table::costs(costs, &summary.rows, &summary.manifest),
-            Self::Frontier(study, summary) => table::frontier(study, &summary.rows),
+            Self::Latency(study, run) => table::latency(study, &run.rows),
+            Self::Scaling(_, run) => table::scaling(&run.rows),
+            Self::Frontier(study, points, _) => table::frontier(study, points),
         }
     }
 
@@ -69,7 +82,8 @@ impl Ran<'_> {
         let made = match self {
             Self::Ranking(_, summary) => &summary.manifest,
             Self::Costs(_, summary) => &summary.manifest,
-            Self::Frontier(_, summary) => &summary.manifest,
+            // Timings never agree, and what is joined was compared where it was made.
+            Self::Latency(..) | Self::Scaling(..) | Self::Frontier(..) => return Ok(Vec::new()),
         };
         let mut other_data = Vec::new();
         let mut other_rounding = Vec::new();
@@ -93,8 +107,7 @@ impl Ran<'_> {
             Self::Costs(_, summary) => {
                 vec![self.verdict("costs", committed, &summary.rows, conditions)?]
             }
-            // Timings never agree.
-            Self::Frontier(..) => Vec::new(),
+            Self::Latency(..) | Self::Scaling(..) | Self::Frontier(..) => Vec::new(),
         })
     }
 
@@ -114,7 +127,7 @@ impl Ran<'_> {
     pub(crate) fn forget_cells(&self) -> Result<()> {
         match self {
             Self::Ranking(_, summary) => Ok(summary.forget_cells()?),
-            Self::Costs(..) | Self::Frontier(..) => Ok(()),
+            Self::Costs(..) | Self::Latency(..) | Self::Scaling(..) | Self::Frontier(..) => Ok(()),
         }
     }
 }
@@ -132,7 +145,11 @@ pub(crate) fn check_committed(study: &Study, folder: &Path) -> Result<()> {
         Study::Costs(_) => {
             read_rows::<CostRow>(&folder.join("costs.csv"))?;
         }
-        Study::Frontier(_) => {
+        Study::Frontier(_) => (),
+        Study::Scaling(_) => {
+            read_rows::<ScalingRow>(&folder.join("scaling.csv"))?;
+        }
+        Study::Latency(_) => {
             read_rows::<LatencyRow>(&folder.join("latency.csv"))?;
         }
     }
@@ -145,7 +162,10 @@ pub(crate) fn take_over(study: &Study, from: &Path, into: &Path) -> Result<()> {
     match study {
         Study::Ranking(experiment) => bless(experiment, from, into)?,
         Study::Costs(costs) => bless_costs(costs, from, into)?,
-        Study::Frontier(study) => bless_frontier(study, from, into)?,
+        Study::Latency(study) => bless_latency(study, from, into)?,
+        Study::Scaling(_) => bless_scaling(from, into)?,
+        // It has no rows of its own.
+        Study::Frontier(_) => (),
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt};
 
 use oats_harness::{
-    Costs, Experiment, Frontier, Manifest,
-    rows::{CostRow, DOLLARS, LatencyRow, MetricRow, NONE, Row, means_over_most_seeds},
+    Costs, Experiment, Frontier, FrontierPoints, Latency, Manifest, growths,
+    rows::{CostRow, DOLLARS, LatencyRow, MetricRow, NONE, Row, ScalingRow, means_over_most_seeds},
 };
 
 const WIDTH: usize = 100;
@@ -274,40 +274,91 @@ pub(crate) fn costs(costs: &Costs, rows: &[CostRow], manifest: &Manifest) -> Str
     tables.collect()
 }
 
-/// One table a dataset: how long its routers take.
-pub(crate) fn frontier(study: &Frontier, rows: &[LatencyRow]) -> String {
+/// One table a dataset: how long its routers take, one request at a time.
+pub(crate) fn latency(study: &Latency, rows: &[LatencyRow]) -> String {
+    const QUANTITIES: [&str; 4] = ["p50-ms", "p95-ms", "p99-ms", "max-ms"];
     let datasets: BTreeSet<&str> = rows.iter().map(|row| row.dataset.as_str()).collect();
     let tables = datasets.into_iter().map(|dataset| {
-        let own: Vec<&LatencyRow> = rows.iter().filter(|row| row.dataset == dataset).collect();
-        let columns: BTreeSet<(&str, &str)> = own
+        let own: Vec<&LatencyRow> = rows
             .iter()
-            .filter(|row| ["p50-ms", "p95-ms"].contains(&row.quantity.as_str()))
-            .map(|row| (row.pool.as_str(), row.quantity.as_str()))
+            .filter(|row| row.dataset == dataset && row.pool == "catalogue")
+            .filter(|row| row.threads == "1" && row.callers == "1" && row.stage == "all")
             .collect();
-        let mut kinds = vec![Column::Text];
-        kinds.extend(columns.iter().map(|_| Column::Number));
+        let mut kinds = vec![Column::Text, Column::Text];
+        kinds.extend(QUANTITIES.map(|_| Column::Number));
         let mut table = Table::with_columns(kinds);
-        table.heading(
-            [""].into_iter()
-                .chain(columns.iter().map(|(pool, _)| *pool)),
-        );
-        table.heading(
-            ["router"]
-                .into_iter()
-                .chain(columns.iter().map(|(_, quantity)| *quantity)),
-        );
+        table.heading(["router", "embedder"].into_iter().chain(QUANTITIES));
         for router in &study.routers {
-            let cells = columns.iter().map(|&(pool, quantity)| {
-                let row = own.iter().find(|row| {
-                    row.router == router.label && row.pool == pool && row.quantity == quantity
+            let of_router = own.iter().filter(|row| row.router == router.label);
+            let embedders: BTreeSet<&str> = of_router.map(|row| row.embedder.as_str()).collect();
+            for embedder in embedders {
+                let cells = QUANTITIES.map(|quantity| {
+                    let row = own.iter().find(|row| {
+                        row.router == router.label
+                            && row.embedder == embedder
+                            && row.quantity == quantity
+                    });
+                    row.map_or("–".to_owned(), |row| format!("{:.3}", row.value.get()))
                 });
-                row.map_or("–".to_owned(), |row| format!("{:.3}", row.value.get()))
-            });
-            let cells: Vec<String> = cells.collect();
-            table.row([router.label.clone()].into_iter().chain(cells));
+                table.row([router.label.clone(), embedder.to_owned()].into_iter().chain(cells));
+            }
         }
         format!(
-            "{dataset}: text in to ranked tools out, one request at a time on one thread\n{table}\n"
+            "{dataset}: text in to ranked tools out, over the catalogue, one request at a time on one \
+             thread\n{table}\n"
+        )
+    });
+    tables.collect()
+}
+
+/// How the operations grow.
+pub(crate) fn scaling(rows: &[ScalingRow]) -> String {
+    let mut table = Table::new([
+        ("operation", Column::Text),
+        ("threads", Column::Number),
+        ("size", Column::Number),
+        ("median-ms", Column::Number),
+        ("exponent", Column::Number),
+    ]);
+    for growth in growths(rows) {
+        for (place, (size, time)) in growth.points.iter().enumerate() {
+            let exponent = growth.exponent.filter(|_| place == 0);
+            table.row([
+                growth.operation.clone(),
+                growth.threads.to_string(),
+                format!("{size} {}", growth.along),
+                format!("{time:.3}"),
+                exponent.map_or(String::new(), |(exponent, _)| format!("{exponent:.2}")),
+            ]);
+        }
+    }
+    table.to_string()
+}
+
+/// One table a dataset and pool: how well its routers choose, how long they take, what that costs.
+pub(crate) fn frontier(study: &Frontier, points: &FrontierPoints) -> String {
+    let tables = points.llms.iter().map(|llm| {
+        let metric = study.metric.to_string();
+        let mut table = Table::with_columns(vec![
+            Column::Text,
+            Column::Number,
+            Column::Number,
+            Column::Number,
+        ]);
+        table.heading(["router", metric.as_str(), "p50-ms", "dollars/million"]);
+        let number =
+            |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.3}"));
+        for point in points.of(&llm.dataset, &llm.pool) {
+            table.row([
+                point.router.clone(),
+                number(point.quality.map(|[value, ..]| value)),
+                number(Some(point.p50_ms)),
+                number(point.dollars),
+            ]);
+        }
+        format!(
+            "{}, {}, {} split\n{table}\n",
+            llm.dataset, llm.pool, study.split
         )
     });
     tables.collect()

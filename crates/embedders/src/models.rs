@@ -3,6 +3,7 @@
 //! ```text
 //! <model_dir or cache_dir/models>/all-MiniLM-L6-v2/tokenizer.json
 //!                                                  onnx/model.onnx                   for ONNX Runtime
+//!                                                  onnx/model_int8.onnx              the same with 8 bits
 //!                                                  model.safetensors, config.json    for candle
 //! <cache_dir>/onnxruntime-1.31.1/libonnxruntime.so.1.31.1       (.dylib, .dll)
 //! ```
@@ -18,6 +19,7 @@ pub(crate) const MODEL_FOLDER: &str = "all-MiniLM-L6-v2";
 
 pub(crate) const TOKENIZER: &str = "tokenizer.json";
 pub(crate) const ONNX_MODEL: &str = "onnx/model.onnx";
+pub(crate) const INT8_MODEL: &str = "onnx/model_int8.onnx";
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 pub(crate) const CONFIG: &str = "config.json";
 
@@ -67,8 +69,12 @@ impl ModelSources {
                     .iter()
                     .map(|folder| folder.display().to_string())
                     .collect();
+                let embedder = match name {
+                    INT8_MODEL => "minilm-int8",
+                    _ => "minilm",
+                };
                 unavailable(
-                    "minilm",
+                    embedder,
                     format!("there is no {name} in {}", searched.join(" or ")),
                 )
             })

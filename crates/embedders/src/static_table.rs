@@ -54,6 +54,7 @@ pub struct StaticTable {
     scales: Vec<f32>,
     description: Description,
     fingerprint: String,
+    file_bytes: usize,
 }
 
 impl StaticTable {
@@ -116,6 +117,7 @@ impl StaticTable {
             scales,
             description,
             fingerprint: sha256(bytes),
+            file_bytes: bytes.len(),
         })
     }
 
@@ -175,6 +177,14 @@ impl Embedder for StaticTable {
     fn embed(&self, texts: &[&str]) -> Result<Array2<f32>> {
         let vectors: Vec<_> = texts.par_iter().map(|text| self.embed_one(text)).collect();
         stack(NAME, vectors, self.dimension())
+    }
+
+    fn parameters(&self) -> usize {
+        self.vectors.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.file_bytes
     }
 
     fn worth_caching(&self) -> bool {

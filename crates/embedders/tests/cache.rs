@@ -40,6 +40,14 @@ impl Embedder for Fake {
         3
     }
 
+    fn parameters(&self) -> usize {
+        0
+    }
+
+    fn bytes(&self) -> usize {
+        0
+    }
+
     fn embed(&self, texts: &[&str]) -> Result<Array2<f32>> {
         self.embedded
             .lock()

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use oats_embedders::{Error, ModelSources, fetch};
@@ -104,6 +104,10 @@ fn sha256_of_content() -> String {
         .collect()
 }
 
+fn config_from(hub: &str, sha256: &str, folder: &Path) -> Result<PathBuf, Error> {
+    fetch::from_hub(hub, "config.json", sha256, folder, "config.json")
+}
+
 fn files_in(folder: &Path) -> Vec<String> {
     let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
     fs::read_dir(folder)
@@ -118,18 +122,20 @@ fn the_right_file_is_installed_from_the_pinned_revision() {
     let folder = tempfile::tempdir().unwrap();
     let path = fetch::from_hub(
         &hub.url,
-        "onnx/model.onnx",
+        "onnx/model_qint8_arm64.onnx",
         &sha256_of_content(),
         folder.path(),
+        "onnx/model_int8.onnx",
     )
     .unwrap();
-    assert_eq!(path, folder.path().join("onnx/model.onnx"));
+    assert_eq!(path, folder.path().join("onnx/model_int8.onnx"));
     assert_eq!(fs::read(path).unwrap(), CONTENT);
     assert_eq!(files_in(folder.path()), ["onnx"]);
+    assert_eq!(files_in(&folder.path().join("onnx")), ["model_int8.onnx"]);
     for request in hub.requests.lock().unwrap().iter() {
         assert!(
             request.starts_with(
-                "GET /sentence-transformers/all-MiniLM-L6-v2/resolve/c9745ed1d9f207416be6d2e6f8de32d1f16199bf/onnx/"
+                "GET /sentence-transformers/all-MiniLM-L6-v2/resolve/c9745ed1d9f207416be6d2e6f8de32d1f16199bf/onnx/model_qint8_arm64.onnx "
             ),
             "{request}"
         );
@@ -142,7 +148,7 @@ fn a_wrong_checksum_leaves_the_earlier_file() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("config.json"), "earlier").unwrap();
     let expected = "0".repeat(64);
-    let error = fetch::from_hub(&hub.url, "config.json", &expected, folder.path()).unwrap_err();
+    let error = config_from(&hub.url, &expected, folder.path()).unwrap_err();
     assert!(!error.is_unavailable());
     assert!(
         matches!(&error, Error::Checksum { found, .. } if *found == sha256_of_content()),
@@ -159,8 +165,7 @@ fn a_wrong_checksum_leaves_the_earlier_file() {
 fn a_cut_connection_is_resumed() {
     let hub = Hub::start(Conduct::Cut { times: 1 });
     let folder = tempfile::tempdir().unwrap();
-    let path =
-        fetch::from_hub(&hub.url, "config.json", &sha256_of_content(), folder.path()).unwrap();
+    let path = config_from(&hub.url, &sha256_of_content(), folder.path()).unwrap();
     assert_eq!(fs::read(path).unwrap(), CONTENT);
 }
 
@@ -179,8 +184,7 @@ fn failures_are_unavailable_and_leave_nothing() {
     ];
     for (url, expected) in cases {
         let folder = tempfile::tempdir().unwrap();
-        let error =
-            fetch::from_hub(&url, "config.json", &sha256_of_content(), folder.path()).unwrap_err();
+        let error = config_from(&url, &sha256_of_content(), folder.path()).unwrap_err();
         let message = error.to_string();
         assert!(error.is_unavailable(), "{message}");
         for part in [expected, "config.json", "cargo xtask fetch", &url] {
@@ -207,6 +211,7 @@ fn offline_asks_nobody() {
     for outcome in [
         fetch::minilm(&sources),
         fetch::onnx_model(&sources),
+        fetch::int8_model(&sources),
         fetch::onnx_runtime(&sources),
     ] {
         assert!(outcome.unwrap_err().is_unavailable());
@@ -224,6 +229,7 @@ fn files_that_are_there_are_not_fetched() {
         "config.json",
         "model.safetensors",
         "onnx/model.onnx",
+        "onnx/model_int8.onnx",
     ] {
         fs::write(model.join(file), "").unwrap();
     }
@@ -238,6 +244,10 @@ fn files_that_are_there_are_not_fetched() {
     assert_eq!(
         fetch::onnx_model(&sources).unwrap(),
         model.join("onnx/model.onnx")
+    );
+    assert_eq!(
+        fetch::int8_model(&sources).unwrap(),
+        model.join("onnx/model_int8.onnx")
     );
     assert!(hub.requests.lock().unwrap().is_empty());
 }

@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in their helpers
 
 use std::env;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use ndarray::Array2;
-use oats_embedders::{Backend, Embedder, Error, Minilm, ModelSources};
+use oats_embedders::{Backend, Embedder, Error, Minilm, ModelSources, Result};
+use oats_metrics::{Stage, Stopwatch};
+use rayon::prelude::*;
 
 const TEXTS: [&str; 32] = [
     "",
@@ -64,24 +67,39 @@ fn minilm(backend: Backend) -> Option<&'static Minilm> {
     } else {
         &CANDLE
     };
-    let open = || match Minilm::open(&sources(), backend) {
+    slot.get_or_init(|| or_skip(Minilm::open(&sources(), backend)))
+        .as_ref()
+}
+
+fn int8() -> Option<&'static Minilm> {
+    static INT8: OnceLock<Option<Minilm>> = OnceLock::new();
+    INT8.get_or_init(|| or_skip(Minilm::open_int8(&sources(), Backend::Auto)))
+        .as_ref()
+}
+
+fn or_skip(opened: Result<Minilm>) -> Option<Minilm> {
+    match opened {
         Ok(minilm) => Some(minilm),
         Err(error)
             if error.is_unavailable()
                 && env::var_os("OATS_REQUIRE_MODEL").is_none_or(|v| v != "1") =>
         {
-            eprintln!("skipped: MiniLM tests of {backend:?}: {error}");
+            eprintln!("skipped: MiniLM tests: {error}");
             None
         }
-        Err(error) => panic!("{backend:?}: {error}"),
-    };
-    slot.get_or_init(open).as_ref()
+        Err(error) => panic!("{error}"),
+    }
 }
 
+/// The exact model, by each backend.
 fn available() -> impl Iterator<Item = &'static Minilm> {
     [Backend::Onnx, Backend::Candle]
         .into_iter()
         .filter_map(minilm)
+}
+
+fn bits(vectors: &Array2<f32>) -> Vec<u32> {
+    vectors.iter().map(|x| x.to_bits()).collect()
 }
 
 fn long_texts() -> Vec<String> {
@@ -161,8 +179,7 @@ fn backends_agree() {
 fn same_bits_for_any_batch_and_thread_count() {
     let long = long_texts();
     let texts = all_texts(&long);
-    let bits = |vectors: Array2<f32>| vectors.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-    for minilm in available() {
+    for minilm in available().chain(int8()) {
         let embed_with = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
@@ -173,11 +190,11 @@ fn same_bits_for_any_batch_and_thread_count() {
         let one = embed_with(1);
         let alone: Vec<u32> = texts
             .iter()
-            .flat_map(|text| bits(minilm.embed(&[text]).unwrap()))
+            .flat_map(|text| bits(&minilm.embed(&[text]).unwrap()))
             .collect();
-        let one = bits(one);
+        let one = bits(&one);
         assert!(
-            one == bits(embed_with(4)),
+            one == bits(&embed_with(4)),
             "{}: other bits with 4 threads",
             minilm.backend()
         );
@@ -186,8 +203,94 @@ fn same_bits_for_any_batch_and_thread_count() {
 }
 
 #[test]
+fn query_threads_change_no_bit() {
+    let long = long_texts();
+    let texts = all_texts(&long);
+    let again: [fn() -> Result<Minilm>; 2] = [
+        || Minilm::open(&sources(), Backend::Onnx),
+        || Minilm::open_int8(&sources(), Backend::Onnx),
+    ];
+    for (one_thread, again) in [minilm(Backend::Onnx), int8()].into_iter().zip(again) {
+        let Some(one_thread) = one_thread else {
+            continue;
+        };
+        let expected = bits(&one_thread.embed(&texts).unwrap());
+        let three = NonZeroUsize::new(3).unwrap();
+        let several = again().unwrap().with_query_threads(three).unwrap();
+        let name = several.name();
+        assert_eq!(several.fingerprint(), one_thread.fingerprint());
+        let alone = |text: &&str| bits(&several.embed(&[text]).unwrap());
+        let in_turn: Vec<u32> = texts.iter().flat_map(alone).collect();
+        assert!(in_turn == expected, "{name}: other bits in turn");
+        // Most of them find the session of three threads taken.
+        let at_once: Vec<u32> = texts.par_iter().flat_map_iter(alone).collect();
+        assert!(at_once == expected, "{name}: other bits at once");
+        let batch = bits(&several.embed(&texts).unwrap());
+        assert!(batch == expected, "{name}: other bits in a batch");
+    }
+}
+
+#[test]
+fn eight_bits_are_close_to_the_exact_model_and_not_mistaken_for_it() {
+    let (Some(exact), Some(int8)) = (minilm(Backend::Onnx), int8()) else {
+        return;
+    };
+    let long = long_texts();
+    let texts = all_texts(&long);
+    let (a, b) = (exact.embed(&texts).unwrap(), int8.embed(&texts).unwrap());
+    let cosines: Vec<f32> = a
+        .rows()
+        .into_iter()
+        .zip(b.rows())
+        .map(|(a, b)| a.dot(&b))
+        .collect();
+    for (text, cosine) in texts.iter().zip(&cosines) {
+        assert!(*cosine > 0.8, "{text:.40}: cosine {cosine}");
+    }
+    let mean = cosines.iter().sum::<f32>() / cosines.len() as f32;
+    assert!((0.9..0.9999).contains(&mean), "mean cosine {mean}");
+    assert_eq!((int8.name(), int8.dimension()), ("minilm-int8", 384));
+    assert_ne!(int8.fingerprint(), exact.fingerprint());
+}
+
+#[test]
+fn sizes_are_those_of_the_files() {
+    for minilm in available().chain(int8()) {
+        let bytes = minilm.checksums().into_iter().map(|(file, _)| {
+            let path = sources().model_file(file).unwrap();
+            path.metadata().unwrap().len() as usize
+        });
+        assert_eq!(minilm.bytes(), bytes.sum::<usize>());
+    }
+    let Some(candle) = minilm(Backend::Candle) else {
+        return;
+    };
+    let weights = std::fs::read(sources().model_file("model.safetensors").unwrap()).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&weights).unwrap();
+    let parameters = tensors
+        .iter()
+        .filter(|(_, tensor)| tensor.dtype() == safetensors::Dtype::F32)
+        .map(|(_, tensor)| tensor.shape().iter().product::<usize>());
+    assert_eq!(candle.parameters(), parameters.sum::<usize>());
+}
+
+#[test]
+fn a_query_is_embedded_like_a_text_and_its_stages_are_timed() {
+    for minilm in available().chain(int8()) {
+        let mut watch = Stopwatch::started();
+        let vector = minilm.embed_query("book a flight", &mut watch).unwrap();
+        let texts = minilm.embed(&["book a flight"]).unwrap();
+        assert_eq!(vector, texts.row(0).to_vec());
+        let [tokenise, embed] = [Stage::Tokenise, Stage::Embed].map(|s| watch.of(s).unwrap());
+        assert!(!tokenise.is_zero() && tokenise < embed);
+        let unwatched = minilm.embed_query("book a flight", &mut Stopwatch::stopped());
+        assert_eq!(unwatched.unwrap(), vector);
+    }
+}
+
+#[test]
 fn vectors_have_length_one_and_meaning() {
-    for minilm in available() {
+    for minilm in available().chain(int8()) {
         let vectors = minilm
             .embed(&["book a flight", "plane tickets", "bake bread"])
             .unwrap();
@@ -196,7 +299,6 @@ fn vectors_have_length_one_and_meaning() {
         }
         let similarity = |a: usize, b: usize| vectors.row(a).dot(&vectors.row(b));
         assert!(similarity(0, 1) > similarity(0, 2));
-        assert_eq!((minilm.name(), minilm.dimension()), ("minilm", 384));
         assert_eq!(minilm.embed(&[]).unwrap().dim(), (0, 384));
     }
 }
@@ -220,11 +322,24 @@ fn truncated_model_files_are_errors() {
         model_dir: Some(folder.path().to_owned()),
         ..sources()
     };
-    for (backend, file) in [
-        (Backend::Onnx, "onnx/model.onnx"),
-        (Backend::Candle, "model.safetensors"),
+    let open: fn(&ModelSources, Backend) -> Result<Minilm> = Minilm::open;
+    let open_int8 = Minilm::open_int8;
+    for (intact, open, backend, file) in [
+        (
+            minilm(Backend::Onnx),
+            open,
+            Backend::Onnx,
+            "onnx/model.onnx",
+        ),
+        (
+            minilm(Backend::Candle),
+            open,
+            Backend::Candle,
+            "model.safetensors",
+        ),
+        (int8(), open_int8, Backend::Onnx, "onnx/model_int8.onnx"),
     ] {
-        if minilm(backend).is_none() {
+        if intact.is_none() {
             continue;
         }
         for intact in ["tokenizer.json", "config.json"] {
@@ -234,7 +349,7 @@ fn truncated_model_files_are_errors() {
         }
         let whole = std::fs::read(sources().model_file(file).unwrap()).unwrap();
         std::fs::write(model.join(file), &whole[..whole.len() / 2]).unwrap();
-        let error = Minilm::open(&broken, backend).unwrap_err();
+        let error = open(&broken, backend).unwrap_err();
         assert!(
             matches!(&error, Error::Unusable { path, .. } if path.ends_with(file)),
             "{error}"

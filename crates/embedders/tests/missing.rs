@@ -42,6 +42,28 @@ fn a_missing_model_is_unavailable_with_a_remedy() {
 }
 
 #[test]
+fn a_missing_model_of_eight_bits_is_told_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &["tokenizer.json", "onnx/model.onnx"], "{}");
+    let library = folder.path().join("libonnxruntime.so");
+    fs::write(&library, "not a library").unwrap();
+    let mut sources = sources(folder.path());
+    sources.ort_library = Some(library);
+    for (backend, parts) in [
+        (Backend::Auto, ["minilm-int8", "onnx/model_int8.onnx"]),
+        (Backend::Onnx, ["minilm-int8", "onnx/model_int8.onnx"]),
+        (Backend::Candle, ["minilm-int8", "candle"]),
+    ] {
+        let error = Minilm::open_int8(&sources, backend).unwrap_err();
+        let message = error.to_string();
+        assert!(error.is_unavailable(), "{message}");
+        for part in parts {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
+
+#[test]
 fn a_library_that_was_named_and_is_missing_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &["tokenizer.json", "onnx/model.onnx"], "{}");

@@ -3,8 +3,11 @@
 use std::{collections::HashSet, path::Path};
 
 use crate::{
-    Costs, Error, Experiment, Frontier, Manifest,
-    rows::{CostRow, LatencyRow, MetricRow, Row, TestRow, merge_rows, read_rows, write_rows},
+    Costs, Error, Experiment, Latency, Manifest,
+    rows::{
+        CostRow, LatencyRow, MetricRow, PeerRow, Row, ScalingRow, TestRow, merge_rows, read_rows,
+        write_rows,
+    },
 };
 
 /// Merges an experiment's folder `from` a run into its folder under the committed results: rows with
@@ -30,13 +33,9 @@ pub fn bless(experiment: &Experiment, from: &Path, into: &Path) -> Result<(), Er
 /// # Errors
 /// Those of [`bless`].
 pub fn bless_costs(costs: &Costs, from: &Path, into: &Path) -> Result<(), Error> {
-    let ran = Manifest::read(&from.join("manifest.json"))?;
-    let was_run = |dataset: &str| {
-        let mut manifests = ran.iter();
-        manifests.any(|ran| ran.datasets.contains_key(dataset))
-    };
+    let ran = datasets_of(from)?;
     let rows = Merging::<CostRow>::read("costs.csv", from, into, |row| {
-        costs.makes(row) && !was_run(&row.dataset)
+        costs.makes(row) && !ran.contains(&row.dataset)
     })?;
     let manifest = merged_manifest(from, into, &rows)?;
     rows.write(into)?;
@@ -47,11 +46,43 @@ pub fn bless_costs(costs: &Costs, from: &Path, into: &Path) -> Result<(), Error>
 ///
 /// # Errors
 /// Those of [`bless`].
-pub fn bless_frontier(study: &Frontier, from: &Path, into: &Path) -> Result<(), Error> {
+pub fn bless_latency(study: &Latency, from: &Path, into: &Path) -> Result<(), Error> {
     let rows = Merging::<LatencyRow>::read("latency.csv", from, into, |row| study.makes(row))?;
     let manifest = merged_manifest(from, into, &rows)?;
     rows.write(into)?;
     write_manifest(manifest, into)
+}
+
+/// The same for an experiment on made-up vectors, of which nothing stays: sizes and threads that were
+/// not measured now were measured elsewhere.
+///
+/// # Errors
+/// Those of [`bless`].
+pub fn bless_scaling(from: &Path, into: &Path) -> Result<(), Error> {
+    let rows = Merging::<ScalingRow>::read("scaling.csv", from, into, |_| false)?;
+    let manifest = merged_manifest(from, into, &rows)?;
+    rows.write(into)?;
+    write_manifest(manifest, into)
+}
+
+/// The same for peers: of a dataset that was run nothing else stays, since ratios are of one run.
+///
+/// # Errors
+/// Those of [`bless`].
+pub fn bless_peers(from: &Path, into: &Path) -> Result<(), Error> {
+    let ran = datasets_of(from)?;
+    let rows =
+        Merging::<PeerRow>::read("peers.csv", from, into, |row| !ran.contains(&row.dataset))?;
+    let manifest = merged_manifest(from, into, &rows)?;
+    rows.write(into)?;
+    write_manifest(manifest, into)
+}
+
+/// The datasets that a run made rows of.
+fn datasets_of(folder: &Path) -> Result<HashSet<String>, Error> {
+    let manifest = Manifest::read(&folder.join("manifest.json"))?;
+    let datasets = manifest.map_or_else(Default::default, |manifest| manifest.datasets);
+    Ok(datasets.into_keys().collect())
 }
 
 /// A result file on both sides.

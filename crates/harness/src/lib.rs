@@ -32,12 +32,15 @@
 //! | [`Outcomes`], [`Drawn`] | `outcomes.rs`: what routers learn from: labels or a log |
 //! | [`Study`] | `study.rs`: an experiment of any kind, by its TOML's `kind`; `parse.rs`: TOML with the place of what is wrong |
 //! | [`Costs`], [`run_costs`], [`costs_report`] | `costs/`: experiments that count tokens and price them |
-//! | [`Frontier`], [`run_frontier`] | `frontier/`: routers timed, their rows joined with quality and costs |
+//! | [`Latency`], [`run_latency`] | `latency/`: experiments that time routers |
+//! | [`Scaling`], [`run_scaling`] | `scaling/`: how time and memory grow, on made-up vectors; `resident.rs`: memory |
+//! | [`Frontier`] | `frontier/`: rows of other experiments, joined |
+//! | [`run_peers`], [`peers_report`] | `peers/`: other libraries, timed in turn with ours |
 //! | [`Resources`] | `resources.rs`: benchmarks and embedders, each loaded once; vectors |
 //! | [`run`], [`RunOptions`], [`RunSummary`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
 //! | [`RunSummary::forget_cells`] | `journal.rs`: finished cells on disk |
 //! | [`rows`], [`Manifest`] | the result files |
-//! | [`Verdict`], [`bless`], [`bless_costs`], [`bless_frontier`] | committed results: compared, updated |
+//! | [`Verdict`], [`bless`], [`bless_costs`], [`bless_latency`], [`bless_scaling`], [`bless_peers`] | committed results: compared, updated |
 //! | [`report()`], [`Section`] | `report/`: an experiment's answer in words and tables |
 //! | [`Observer`] | `observer.rs`: progress |
 
@@ -52,21 +55,26 @@ mod experiment;
 mod frontier;
 mod journal;
 mod keepsakes;
+mod latency;
+mod line;
 mod manifest;
 mod observer;
 mod outcomes;
 mod parse;
+mod peers;
 mod report;
+mod resident;
 mod resources;
 pub mod rows;
 mod runner;
+mod scaling;
 mod skip;
 mod study;
 mod verdict;
 mod workers;
 mod write;
 
-pub use bless::{bless, bless_costs, bless_frontier};
+pub use bless::{bless, bless_costs, bless_latency, bless_peers, bless_scaling};
 pub use costs::{
     Cache, ContextGrowth, CostComparison, Costs, CostsSummary, Labels, Shown, Workflow,
     costs_report, run_costs,
@@ -74,15 +82,18 @@ pub use costs::{
 pub use error::Error;
 pub use experiment::{Experiment, Grid, Pool, Quick, RouterEntry};
 pub use frontier::{
-    CitedLatency, Frontier, FrontierPoints, FrontierSummary, LlmRange, Point, frontier_report,
-    run_frontier,
+    CitedLatency, Frontier, FrontierPoints, Joined, LlmRange, Point, frontier_report,
 };
+pub use latency::{Latency, LatencyRun, Limit, Load, PeakMemory, latency_report, run_latency};
 pub use manifest::{DatasetEntry, Manifest};
 pub use observer::Observer;
 pub use outcomes::{Drawn, Outcomes};
+pub use peers::{PeersPlan, PeersSummary, Workers, peers_report, run_peers};
 pub use report::{CitedNumber, Section, report};
+pub use resident::peak_resident;
 pub use resources::{Available, EmbedderKind, Embeddings, Resources};
 pub use runner::{RunOptions, RunSummary, run};
+pub use scaling::{Growth, Scaling, ScalingRun, growths, run_scaling, scaling_report};
 pub use skip::Skip;
 pub use study::{Study, StudyKind};
 pub use verdict::{Conditions, Difference, TOLERANCE, Verdict};

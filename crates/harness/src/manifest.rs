@@ -17,7 +17,9 @@ use oats_llm::{ModelPrice, Prices};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Error, Experiment, Grid, Skip, aggregate::BOOTSTRAP, write::write_whole};
+use crate::{
+    EmbedderKind, Error, Experiment, Grid, Skip, aggregate::BOOTSTRAP, write::write_whole,
+};
 
 /// The manifest of one experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -163,7 +165,8 @@ impl Manifest {
     }
 
     /// Where `measured` can round differently from what made these committed results, because the
-    /// machine or an embedder's backend is another: rows of routers that are fitted by descent.
+    /// machine or an embedder's backend is another: rows of routers that are fitted by descent, and all rows
+    /// that come from vectors of 8 bits.
     pub fn other_rounding(&self, measured: &Self, experiment: &Experiment) -> Vec<Skip> {
         let mut skips = Vec::new();
         for (dataset, now) in measured.newest() {
@@ -179,6 +182,14 @@ impl Manifest {
                     embedder: embedder.clone(),
                     router: Some(router.label.clone()),
                     reason: format!("fitted by gradient descent, {why}"),
+                    ..Skip::default()
+                }));
+                let coarse = now.embedders.keys().filter(|name| has_eight_bits(name));
+                let coarse = coarse.filter(|name| embedder.as_ref().is_none_or(|of| of == *name));
+                skips.extend(coarse.map(|name| Skip {
+                    dataset: Some(dataset.clone()),
+                    embedder: Some(name.clone()),
+                    reason: format!("embedded in 8 bits, {why}"),
                     ..Skip::default()
                 }));
             }
@@ -244,16 +255,24 @@ impl DatasetEntry {
             return vec![(None, "on another machine".to_owned())];
         }
         let embedders = self.embedders.iter();
-        let others = embedders.filter(|(name, now)| {
-            let before = old.embedders.get(*name);
-            before.is_some_and(|before| before["backend"] != now["backend"])
-        });
         let because = |(name, now): (&String, &Value)| {
-            let backend = now["backend"].as_str().unwrap_or_default();
-            (Some(name.clone()), format!("with {name} by {backend}"))
+            let before = old.embedders.get(name)?;
+            let why = if before["backend"] != now["backend"] {
+                let backend = now["backend"].as_str().unwrap_or_default();
+                format!("with {name} by {backend}")
+            } else if has_eight_bits(name) && before["files"] != now["files"] {
+                format!("with {name} from another file")
+            } else {
+                return None;
+            };
+            Some((Some(name.clone()), why))
         };
-        others.map(because).collect()
+        embedders.filter_map(because).collect()
     }
+}
+
+fn has_eight_bits(embedder: &str) -> bool {
+    embedder.parse().is_ok_and(EmbedderKind::has_eight_bits)
 }
 
 /// How many of the queries differ in their normalised text.

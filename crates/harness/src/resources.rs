@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
+    num::NonZeroUsize,
     path::PathBuf,
     str::FromStr,
     sync::{Arc, Mutex, PoisonError},
@@ -18,18 +19,31 @@ use crate::{Error, Observer};
 
 /// An embedder by the name of its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum EmbedderKind {
     /// all-MiniLM-L6-v2, 384 components.
     Minilm,
+    /// The same with 8-bit arithmetic.
+    MinilmInt8,
     /// The built-in token table, 256 components.
     Static,
+}
+
+impl EmbedderKind {
+    const ALL: [Self; 3] = [Self::Minilm, Self::MinilmInt8, Self::Static];
+
+    /// Whether its vectors are computed in 8 bits: another processor changes them by more than rounding, and
+    /// another file is another model.
+    pub(crate) fn has_eight_bits(self) -> bool {
+        self == Self::MinilmInt8
+    }
 }
 
 impl fmt::Display for EmbedderKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Minilm => "minilm",
+            Self::MinilmInt8 => "minilm-int8",
             Self::Static => "static",
         })
     }
@@ -39,10 +53,12 @@ impl FromStr for EmbedderKind {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        [Self::Minilm, Self::Static]
-            .into_iter()
-            .find(|kind| kind.to_string() == name)
-            .ok_or_else(|| format!("there is no embedder `{name}`; there are: minilm, static"))
+        let known = Self::ALL.map(|kind| kind.to_string());
+        let place = known.iter().position(|known| known == name);
+        place.map(|place| Self::ALL[place]).ok_or_else(|| {
+            let known = known.join(", ");
+            format!("there is no embedder `{name}`; there are: {known}")
+        })
     }
 }
 
@@ -54,6 +70,8 @@ pub struct Resources {
     models: ModelSources,
     /// Which of MiniLM's backends to use.
     backend: Backend,
+    /// How many threads MiniLM has for a query that comes alone.
+    query_threads: NonZeroUsize,
     /// Where embeddings are kept between runs.
     embedding_cache: PathBuf,
     /// Who answers for the router `llm`.
@@ -114,6 +132,7 @@ impl Resources {
             data,
             models,
             backend,
+            query_threads: NonZeroUsize::MIN,
             embedding_cache,
             llm: None,
             benchmarks: Mutex::default(),
@@ -129,9 +148,22 @@ impl Resources {
         }
     }
 
+    /// The same where MiniLM has so many threads for a query that comes alone, instead of one.
+    pub fn with_query_threads(self, query_threads: NonZeroUsize) -> Self {
+        Self {
+            query_threads,
+            ..self
+        }
+    }
+
     /// Who answers for the router `llm`, if anybody does.
     pub fn llm(&self) -> Option<&Arc<dyn Chat>> {
         self.llm.as_ref()
+    }
+
+    /// Where model files come from.
+    pub(crate) fn models(&self) -> &ModelSources {
+        &self.models
     }
 
     /// A benchmark, or why it cannot be had.
@@ -167,19 +199,33 @@ impl Resources {
         if let Some(embedder) = known.get(&kind) {
             return Ok(embedder.clone());
         }
+        let opened = self.open(kind, self.query_threads)?;
+        known.insert(kind, opened.clone());
+        Ok(opened)
+    }
+
+    /// A new one whose queries that come alone have so many threads.
+    ///
+    /// # Errors
+    /// As [`embedder`](Self::embedder).
+    pub(crate) fn open(
+        &self,
+        kind: EmbedderKind,
+        query_threads: NonZeroUsize,
+    ) -> Result<Available<Arc<dyn Embedder>>, Error> {
+        let ready = |model: Minilm| Ok(Arc::new(model.with_query_threads(query_threads)?) as _);
         let opened: Result<Arc<dyn Embedder>, _> = match kind {
-            EmbedderKind::Minilm => {
-                Minilm::open(&self.models, self.backend).map(|model| Arc::new(model) as _)
+            EmbedderKind::Minilm => Minilm::open(&self.models, self.backend).and_then(ready),
+            EmbedderKind::MinilmInt8 => {
+                Minilm::open_int8(&self.models, self.backend).and_then(ready)
             }
             EmbedderKind::Static => StaticTable::builtin().map(|table| Arc::new(table) as _),
         };
-        let opened = match opened {
-            Ok(embedder) => Ok(embedder),
-            Err(error) if error.is_unavailable() => Err(error.to_string()),
-            Err(error) => return Err(error.into()),
-        };
-        known.insert(kind, opened.clone());
-        Ok(opened)
+        match opened {
+            Ok(embedder) => Ok(Ok(embedder)),
+            Err(error) if error.is_unavailable() => Ok(Err(error.to_string())),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Embeds a benchmark's tools ([`Tool::text`](oats_datasets::Tool::text)) and queries, out of

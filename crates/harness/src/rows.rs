@@ -141,7 +141,8 @@ pub struct CostRow {
     pub n: usize,
 }
 
-/// A row of `latency.csv`: how long a router takes to rank. Two runs never agree on it.
+/// A row of `latency.csv`: how long a router takes to rank, or how large it is. Two runs never agree on
+/// times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LatencyRow {
@@ -153,13 +154,62 @@ pub struct LatencyRow {
     pub pool: String,
     /// The embedder, or `none` for routers that read no embeddings.
     pub embedder: String,
-    /// The router's label.
+    /// The router's label, or `none` in rows about the embedder alone.
     pub router: String,
-    /// `mean-ms`, `p50-ms`, `p95-ms`, `p99-ms` or `max-ms`.
+    /// Threads that a request may use: `1` or `all`; `none` where there are no requests.
+    pub threads: String,
+    /// Callers at the same time; `none` where there are no requests.
+    pub callers: String,
+    /// `all`, `router` (all but the embedding), one of [`Stage`](oats_metrics::Stage), or `none`.
+    pub stage: String,
+    /// What the value is, with its unit, such as `p50-ms`.
     pub quantity: String,
-    /// Milliseconds.
+    /// The value.
     pub value: Number,
-    /// Requests.
+    /// Requests; 1 where there are none.
+    pub n: usize,
+}
+
+/// A row of `scaling.csv`: how long made-up work of some size takes. Two runs never agree on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScalingRow {
+    /// The experiment that measured it.
+    pub experiment: String,
+    /// What is done, such as `scan-f32`.
+    pub operation: String,
+    /// How many tools there are.
+    pub tools: String,
+    /// How many outcomes are learned from, or `none`.
+    pub outcomes: String,
+    /// On how many threads.
+    pub threads: String,
+    /// What the value is, with its unit.
+    pub quantity: String,
+    /// The value.
+    pub value: Number,
+    /// How often it was done.
+    pub n: usize,
+}
+
+/// A row of `peers.csv`: one of ours or a peer at the same task. Two runs never agree on its times.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerRow {
+    /// The benchmark.
+    pub dataset: String,
+    /// What is done, such as `route`.
+    pub task: String,
+    /// How many threads there were.
+    pub threads: String,
+    /// The peer, or ours: `oats …`.
+    pub peer: String,
+    /// `mean-ms`, `p50-ms`, `p95-ms`, `p99-ms`, `max-ms`, `ndcg@5`, `same-ranking` or
+    /// `largest-difference`.
+    pub quantity: String,
+    /// The value.
+    pub value: Number,
+    /// Queries or fits.
     pub n: usize,
 }
 
@@ -301,6 +351,9 @@ impl Row for LatencyRow {
         "pool",
         "embedder",
         "router",
+        "threads",
+        "callers",
+        "stage",
         "quantity",
         "value",
         "n",
@@ -313,6 +366,59 @@ impl Row for LatencyRow {
             &self.pool,
             &self.embedder,
             &self.router,
+            &self.threads,
+            &self.callers,
+            &self.stage,
+            &self.quantity,
+        ]
+    }
+
+    /// None: timings are not compared.
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+}
+
+impl Row for ScalingRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "experiment",
+        "operation",
+        "tools",
+        "outcomes",
+        "threads",
+        "quantity",
+        "value",
+        "n",
+    ];
+
+    fn key(&self) -> Vec<&str> {
+        vec![
+            &self.experiment,
+            &self.operation,
+            &self.tools,
+            &self.outcomes,
+            &self.threads,
+            &self.quantity,
+        ]
+    }
+
+    /// None: timings are not compared.
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+}
+
+impl Row for PeerRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "dataset", "task", "threads", "peer", "quantity", "value", "n",
+    ];
+
+    fn key(&self) -> Vec<&str> {
+        vec![
+            &self.dataset,
+            &self.task,
+            &self.threads,
+            &self.peer,
             &self.quantity,
         ]
     }

@@ -6,7 +6,7 @@ use oats_datasets::Dataset;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Experiment, Frontier,
+    Error, Experiment, Frontier, Latency, Scaling,
     costs::{ContextGrowth, CostComparison, Costs},
     parse::{parse, read_text},
 };
@@ -18,7 +18,11 @@ pub enum Study {
     Ranking(Experiment),
     /// `kind = "cost"` or `"context-growth"`: tokens are counted and priced.
     Costs(Costs),
-    /// `kind = "frontier"`: routers are timed, and held against others' rows.
+    /// `kind = "latency"`: routers are timed.
+    Latency(Box<Latency>),
+    /// `kind = "scaling"`: made-up work of growing size is timed.
+    Scaling(Box<Scaling>),
+    /// `kind = "frontier"`: nothing is run, but others' rows are joined.
     Frontier(Box<Frontier>),
 }
 
@@ -30,6 +34,10 @@ pub enum StudyKind {
     Cost,
     /// [`ContextGrowth`].
     ContextGrowth,
+    /// [`Latency`].
+    Latency,
+    /// [`Scaling`].
+    Scaling,
     /// [`Frontier`].
     Frontier,
 }
@@ -65,6 +73,8 @@ impl Study {
                 let study = parse(text, file, ContextGrowth::check)?;
                 Self::Costs(Costs::Growth(study))
             }
+            Some(StudyKind::Latency) => Self::Latency(Box::new(parse(text, file, Latency::check)?)),
+            Some(StudyKind::Scaling) => Self::Scaling(Box::new(parse(text, file, Scaling::check)?)),
             Some(StudyKind::Frontier) => {
                 Self::Frontier(Box::new(parse(text, file, Frontier::check)?))
             }
@@ -76,6 +86,8 @@ impl Study {
         match self {
             Self::Ranking(experiment) => &experiment.name,
             Self::Costs(costs) => costs.name(),
+            Self::Latency(study) => &study.name,
+            Self::Scaling(study) => &study.name,
             Self::Frontier(study) => &study.name,
         }
     }
@@ -85,11 +97,13 @@ impl Study {
         match self {
             Self::Ranking(experiment) => &experiment.question,
             Self::Costs(costs) => costs.question(),
+            Self::Latency(study) => &study.question,
+            Self::Scaling(study) => &study.question,
             Self::Frontier(study) => &study.question,
         }
     }
 
-    /// Whether what it shows is joined from other experiments' rows too.
+    /// Whether what it shows is joined from other experiments' rows.
     pub fn reads_others(&self) -> bool {
         matches!(self, Self::Frontier(_))
     }
@@ -102,7 +116,9 @@ impl Study {
                 grids.flat_map(|grid| &grid.datasets).collect()
             }
             Self::Costs(costs) => costs.datasets().iter().collect(),
-            Self::Frontier(study) => study.datasets.iter().collect(),
+            Self::Latency(study) => study.datasets.iter().collect(),
+            Self::Scaling(_) => Vec::new(),
+            Self::Frontier(study) => study.embedders.keys().collect(),
         }
     }
 
@@ -111,6 +127,9 @@ impl Study {
         match self {
             Self::Ranking(experiment) => experiment.restrict(datasets, seeds),
             Self::Costs(costs) => costs.restrict(datasets),
+            Self::Latency(study) => study.restrict(datasets),
+            // It reads none.
+            Self::Scaling(_) => (),
             Self::Frontier(study) => study.restrict(datasets),
         }
     }
@@ -120,7 +139,10 @@ impl Study {
         match self {
             Self::Ranking(experiment) => experiment.quicken(),
             Self::Costs(costs) => costs.quicken(),
-            Self::Frontier(study) => study.quicken(),
+            Self::Latency(study) => study.quicken(),
+            Self::Scaling(study) => study.quicken(),
+            // Nothing is run.
+            Self::Frontier(_) => (),
         }
     }
 }

@@ -33,6 +33,7 @@
 //! | put an interval on an average, or compare two routers | [`Bootstrap`] |
 //! | exchange runs and judgements with other tools | [`trec`] |
 //! | collect durations | [`Latencies`] |
+//! | time the stages of a request | [`Stopwatch`], [`Stage`] |
 //! | turn tokens into dollars | [`Price`] |
 //! | know what went wrong | [`Error`] |
 
@@ -41,6 +42,7 @@ mod cost;
 mod error;
 mod latency;
 mod metric;
+mod stopwatch;
 pub mod trec;
 
 pub use bootstrap::{Bootstrap, Estimate, PairedTest, Stratum};
@@ -48,3 +50,4 @@ pub use cost::{Price, Usage};
 pub use error::{Error, Result};
 pub use latency::{Latencies, LatencySummary};
 pub use metric::Metric;
+pub use stopwatch::{Stage, Stopwatch};

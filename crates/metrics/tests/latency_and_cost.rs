@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oats_metrics::{Error, Latencies, Price, Usage};
+use oats_metrics::{Error, Latencies, Price, Stage, Stopwatch, Usage};
 
 #[track_caller]
 fn assert_close(duration: Duration, expected: Duration) {
@@ -155,4 +155,37 @@ fn bad_prices_and_usages_are_refused() {
         .dollars_per_million_requests(&Usage::default(), 0)
         .unwrap_err();
     assert!(matches!(error, Error::NoRequests), "{error}");
+}
+
+#[test]
+fn the_laps_of_a_stopwatch_add_up() {
+    let started = std::time::Instant::now();
+    let mut watch = Stopwatch::started();
+    for stage in [Stage::Embed, Stage::Score, Stage::Embed] {
+        std::thread::sleep(Duration::from_millis(2));
+        watch.lap(stage);
+    }
+    let most = started.elapsed();
+    let [embed, score] = [Stage::Embed, Stage::Score].map(|stage| watch.of(stage).unwrap());
+    assert!(embed >= Duration::from_millis(4) && score >= Duration::from_millis(2));
+    assert_eq!(watch.total(), embed + score);
+    assert!(watch.total() <= most);
+    assert_eq!(watch.of(Stage::Rerank), None);
+
+    let before = watch.total();
+    std::thread::sleep(Duration::from_millis(2));
+    watch.skip();
+    assert_eq!(watch.total(), before);
+    std::thread::sleep(Duration::from_millis(2));
+    watch.lap_of_two(Stage::Tokenise, Duration::from_micros(5), Stage::Rerank);
+    assert_eq!(watch.of(Stage::Tokenise), Some(Duration::from_micros(5)));
+    assert!(watch.of(Stage::Rerank).unwrap() >= Duration::from_micros(1995));
+    watch.lap_of_two(Stage::Tokenise, Duration::from_secs(5), Stage::Rerank);
+    assert!(watch.total() < Duration::from_secs(5));
+
+    let mut stopped = Stopwatch::stopped();
+    assert!(!stopped.is_running() && watch.is_running());
+    stopped.lap(Stage::Embed);
+    stopped.lap_of_two(Stage::Tokenise, Duration::ZERO, Stage::Embed);
+    assert_eq!(stopped.of(Stage::Embed), None);
 }

@@ -43,9 +43,11 @@
 //! | [`RouterSpec`] | `spec.rs`: the registry |
 //! | [`State`], [`load`] | `state.rs`: fitted routers in files |
 //! | [`baselines`] | chance, words (BM25), static embeddings |
+//! | [`scan`] | the vectors of a catalogue, searched for the best k |
 //! | [`pipeline`] | embed → (adapt) → score → (re-rank) → top k |
 //! | [`oats`] | the stages of OATS, and the ridge adapter beside Stage 3 |
 //! | [`controls`] | logistic regression, nearest queries |
+//! | [`dense_int8`] | static or refined embeddings, a byte per component |
 //! | [`hybrid`], [`threshold`] | words and vectors fused; as many tools as score high enough |
 //! | [`rnn`], [`encoder`] | networks trained from scratch |
 //! | [`llm`] | the LLM that the others stand in for |
@@ -54,6 +56,7 @@
 
 pub mod baselines;
 pub mod controls;
+pub mod dense_int8;
 pub mod encoder;
 mod error;
 pub mod hybrid;
@@ -63,6 +66,7 @@ pub mod oats;
 pub mod pipeline;
 pub mod rnn;
 mod router;
+pub mod scan;
 mod spec;
 mod state;
 pub mod threshold;

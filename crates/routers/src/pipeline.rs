@@ -1,6 +1,8 @@
 //! The serving path of the routers that compare vectors (the paper's Figure 2):
 //! embed → (adapt) → score → (re-rank) → top k.
 
+use oats_metrics::{Stage, Stopwatch};
+
 use crate::{Error, Ranked, Request, Router, State, baselines::Dense, router::ABOVE_COSINES};
 
 /// Scores tool vectors, after an adapter moved the query and before a re-ranker orders the head
@@ -104,24 +106,31 @@ fn is_plain(state: &State) -> Result<bool, Error> {
 impl Router for Pipeline {
     /// Scores are cosines; those of re-ranked tools are 2 to 3.
     fn rank(&self, request: &Request<'_>, k: usize) -> Vec<Ranked> {
-        let adapted = self
-            .adapter
-            .as_ref()
-            .map(|adapter| adapter.adapt(request.embedding));
+        self.rank_timed(request, k, &mut Stopwatch::stopped())
+    }
+
+    fn rank_timed(&self, request: &Request<'_>, k: usize, watch: &mut Stopwatch) -> Vec<Ranked> {
+        let adapted = self.adapter.as_ref().map(|adapter| {
+            let adapted = adapter.adapt(request.embedding);
+            watch.lap(Stage::Adapt);
+            adapted
+        });
         let request = Request {
             embedding: adapted.as_deref().unwrap_or(request.embedding),
             ..*request
         };
         let Some(reranker) = &self.reranker else {
-            return self.tools.rank(&request, k);
+            return self.tools.rank_timed(&request, k, watch);
         };
-        let mut ranking = self.tools.rank(&request, k.max(reranker.depth()));
+        let depth = k.max(reranker.depth());
+        let mut ranking = self.tools.rank_timed(&request, depth, watch);
         let head = reranker.depth().min(ranking.len());
         let scores = reranker.rescore(&request, &ranking[..head]);
         for (ranked, score) in ranking.iter_mut().zip(scores) {
             ranked.score = ABOVE_COSINES + score;
         }
         ranking = crate::router::keep_best(ranking, k);
+        watch.lap(Stage::Rerank);
         ranking
     }
 

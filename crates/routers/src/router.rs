@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use oats_datasets::ToolId;
+use oats_metrics::{Stage, Stopwatch};
 
 use crate::{Error, Progress, State};
 
@@ -35,6 +36,18 @@ pub trait Router: Send + Sync {
     /// If a candidate is not in the catalogue or, for routers that read embeddings, if the
     /// request's has another length than those of the training view.
     fn rank(&self, request: &Request<'_>, k: usize) -> Vec<Ranked>;
+
+    /// As [`rank`](Self::rank), and tells `watch` of the stages there are: of a
+    /// [`Pipeline`](crate::pipeline::Pipeline) [`Stage::Adapt`], [`Stage::Score`] and [`Stage::Rerank`],
+    /// of other routers all as [`Stage::Score`].
+    ///
+    /// # Panics
+    /// As [`rank`](Self::rank).
+    fn rank_timed(&self, request: &Request<'_>, k: usize, watch: &mut Stopwatch) -> Vec<Ranked> {
+        let ranking = self.rank(request, k);
+        watch.lap(Stage::Score);
+        ranking
+    }
 
     /// The tools of the request's pool that the router would hand on by itself: the best one, unless
     /// the router decides how many the request needs.
@@ -79,11 +92,71 @@ pub fn top_k(
         tool,
         score: score(tool),
     };
-    let pool = match request.candidates {
-        Some(candidates) => candidates.iter().copied().map(scored).collect(),
-        None => (0..catalogue_size).map(scored).collect(),
+    let of_pool = |size| Best::new(k, size);
+    let best = match request.candidates {
+        Some(listed) => of_pool(listed.len()).all(listed.iter().copied().map(scored)),
+        None => of_pool(catalogue_size).all((0..catalogue_size).map(scored)),
     };
-    keep_best(pool, k)
+    best.into_ranking()
+}
+
+/// The best `k` of the tools that are offered one after the other, in the order [`top_k`] describes.
+/// Which they are does not depend on the order of the offers.
+pub(crate) struct Best {
+    k: usize,
+    /// The best so far, among some that are not. Never grows beyond `room`.
+    kept: Vec<Ranked>,
+    room: usize,
+    /// The worst of k tools that were offered: what is not better is not kept.
+    bound: Option<Ranked>,
+}
+
+impl Best {
+    /// For offers of about `pool` tools; memory is taken for no more.
+    pub(crate) fn new(k: usize, pool: usize) -> Self {
+        // With room for others, offers are sorted out in one go, at a constant price for each.
+        let room = k.saturating_add(k.max(64));
+        Self {
+            k,
+            kept: Vec::with_capacity(room.min(pool)),
+            room,
+            bound: None,
+        }
+    }
+
+    /// Keeps the tool if it can be among the best.
+    #[inline]
+    pub(crate) fn offer(&mut self, ranked: Ranked) {
+        if let Some(bound) = &self.bound
+            && (ranked.score < bound.score || best_first(&ranked, bound).is_ge())
+        {
+            return;
+        }
+        self.keep(ranked);
+    }
+
+    fn keep(&mut self, ranked: Ranked) {
+        if self.kept.len() == self.room {
+            self.kept.select_nth_unstable_by(self.k, best_first);
+            self.kept.truncate(self.k);
+            self.bound = self.kept.iter().copied().max_by(best_first);
+        }
+        self.kept.push(ranked);
+    }
+
+    pub(crate) fn all(mut self, pool: impl Iterator<Item = Ranked>) -> Self {
+        pool.for_each(|ranked| self.offer(ranked));
+        self
+    }
+
+    /// Those of both.
+    pub(crate) fn merge(self, other: Self) -> Self {
+        self.all(other.kept.into_iter())
+    }
+
+    pub(crate) fn into_ranking(self) -> Vec<Ranked> {
+        keep_best(self.kept, self.k)
+    }
 }
 
 /// The best `k` of `pool`, in the order [`top_k`] describes.

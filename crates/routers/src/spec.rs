@@ -6,6 +6,7 @@ use crate::{
     Error, Router, State, Training,
     baselines::{Bm25Params, Dense, Random},
     controls::{KnnParams, LinearParams},
+    dense_int8::{DenseInt8, DenseInt8Params},
     encoder::EncoderParams,
     hybrid::HybridParams,
     llm::LlmParams,
@@ -28,6 +29,9 @@ pub enum RouterSpec {
     Bm25(Bm25Params),
     /// Static embeddings (the paper's SE): cosine of query and tool.
     Dense(NoSettings),
+    /// The same with a byte per component of a tool's vector.
+    #[serde(deserialize_with = "settings")]
+    DenseInt8(DenseInt8Params),
     /// OATS Stage 1: cosine with tool vectors that were refined from outcomes.
     #[serde(deserialize_with = "settings")]
     OatsS1(S1Params),
@@ -75,6 +79,7 @@ impl RouterSpec {
             Self::Random(NoSettings {}),
             Self::Bm25(Bm25Params::default()),
             Self::Dense(NoSettings {}),
+            Self::DenseInt8(DenseInt8Params::default()),
             Self::OatsS1(S1Params::default()),
             Self::OatsS2(S2Params::default()),
             Self::OatsS3(S3Params::default()),
@@ -111,6 +116,7 @@ impl RouterSpec {
             Self::Random(_) => "random",
             Self::Bm25(_) => "bm25",
             Self::Dense(_) => "dense",
+            Self::DenseInt8(_) => "dense-int8",
             Self::OatsS1(_) => "oats-s1",
             Self::OatsS2(_) => "oats-s2",
             Self::OatsS3(_) => "oats-s3",
@@ -133,6 +139,7 @@ impl RouterSpec {
                 false
             }
             Self::Dense(_)
+            | Self::DenseInt8(_)
             | Self::OatsS1(_)
             | Self::OatsS2(_)
             | Self::OatsS3(_)
@@ -157,6 +164,7 @@ impl RouterSpec {
             Self::Random(_)
             | Self::Bm25(_)
             | Self::Dense(_)
+            | Self::DenseInt8(_)
             | Self::OatsS1(_)
             | Self::AdapterRidge(_)
             | Self::Linear(_)
@@ -175,6 +183,7 @@ impl RouterSpec {
         match self {
             Self::Random(_) | Self::Dense(_) => Ok(()),
             Self::Bm25(params) => params.check(),
+            Self::DenseInt8(params) => params.check(),
             Self::OatsS1(params) => params.check(),
             Self::OatsS2(params) => params.check(),
             Self::OatsS3(params) => params.check(),
@@ -198,6 +207,7 @@ impl RouterSpec {
             Self::Random(_) => Box::new(Random::fit(training)),
             Self::Bm25(params) => Box::new(params.fit(training)?),
             Self::Dense(_) => Box::new(Dense::fit(training)?),
+            Self::DenseInt8(params) => Box::new(params.fit(training)?),
             Self::OatsS1(params) => Box::new(params.fit(training)?),
             Self::OatsS2(params) => params.fit(training)?,
             Self::OatsS3(params) => params.fit(training)?,
@@ -223,6 +233,7 @@ impl RouterSpec {
             Self::Random(_) => Box::new(Random::restore(state)?),
             Self::Bm25(params) => Box::new(params.restore(state)?),
             Self::Dense(_) | Self::OatsS1(_) => Box::new(Dense::restore(state)?),
+            Self::DenseInt8(_) => Box::new(DenseInt8::restore(state)?),
             Self::OatsS2(params) => params.restore(state)?,
             Self::OatsS3(params) => params.restore(state)?,
             Self::AdapterRidge(_) => RidgeParams::restore(state)?,

@@ -1,14 +1,14 @@
 //! What a fitted router consists of, and the file it is kept in.
 //!
 //! # File format
-//! A safetensors file whose tensors are the router's arrays (`F32`), with one metadata entry,
+//! A safetensors file whose tensors are the router's arrays (`F32`, codes `I8`), with one metadata entry,
 //! `oats-router`: JSON with the format's `version`, the [`RouterSpec`] that was fitted, and `notes`,
 //! what is no array (words, ids). A router inside a router has its names behind a prefix,
 //! `base/tools`.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use ndarray::{Array, ArrayBase, ArrayD, Data, Dimension};
+use ndarray::{Array, Array2, ArrayBase, ArrayD, ArrayView2, Data, Dimension};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -18,8 +18,23 @@ use crate::{Error, Router, RouterSpec};
 /// Named arrays, and notes for what is no array.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
-    arrays: BTreeMap<String, ArrayD<f32>>,
+    arrays: BTreeMap<String, Numbers>,
     notes: BTreeMap<String, Value>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Numbers {
+    Floats(ArrayD<f32>),
+    Codes(ArrayD<i8>),
+}
+
+impl Numbers {
+    fn shape(&self) -> &[usize] {
+        match self {
+            Self::Floats(array) => array.shape(),
+            Self::Codes(array) => array.shape(),
+        }
+    }
 }
 
 const METADATA: &str = "oats-router";
@@ -35,8 +50,14 @@ struct Header {
 impl State {
     /// Adds an array.
     pub fn put<S: Data<Elem = f32>, D: Dimension>(&mut self, name: &str, array: &ArrayBase<S, D>) {
-        self.arrays
-            .insert(name.to_owned(), array.to_owned().into_dyn());
+        let array = Numbers::Floats(array.to_owned().into_dyn());
+        self.arrays.insert(name.to_owned(), array);
+    }
+
+    /// Adds an array of quantised numbers.
+    pub fn put_codes(&mut self, name: &str, codes: ArrayView2<'_, i8>) {
+        let codes = Numbers::Codes(codes.to_owned().into_dyn());
+        self.arrays.insert(name.to_owned(), codes);
     }
 
     /// Adds what is no array.
@@ -55,21 +76,40 @@ impl State {
             .extend(notes.map(|(name, note)| (named(name), note)));
     }
 
+    /// How many numbers the arrays hold: what was learned, and vectors that were taken over.
+    pub fn parameters(&self) -> usize {
+        self.arrays
+            .values()
+            .map(|array| array.shape().iter().product::<usize>())
+            .sum()
+    }
+
     /// The array of that name.
     ///
     /// # Errors
-    /// [`Error::State`] if there is none or it has another number of dimensions.
+    /// [`Error::State`] if there is none, it has another number of dimensions or holds codes.
     pub fn array<D: Dimension>(&self, name: &str) -> Result<Array<f32, D>, Error> {
-        let array = self
-            .arrays
+        match self.numbers(name)? {
+            Numbers::Floats(array) => with_dimensions(name, array),
+            Numbers::Codes(_) => Err(Error::State(format!("the array `{name}` holds codes"))),
+        }
+    }
+
+    /// The array of quantised numbers of that name.
+    ///
+    /// # Errors
+    /// [`Error::State`] if there is none, it has other than two dimensions or is not quantised.
+    pub fn codes(&self, name: &str) -> Result<Array2<i8>, Error> {
+        match self.numbers(name)? {
+            Numbers::Codes(array) => with_dimensions(name, array),
+            Numbers::Floats(_) => Err(Error::State(format!("the array `{name}` holds no codes"))),
+        }
+    }
+
+    fn numbers(&self, name: &str) -> Result<&Numbers, Error> {
+        self.arrays
             .get(name)
-            .ok_or_else(|| Error::State(format!("there is no array `{name}`")))?;
-        array.clone().into_dimensionality().map_err(|_| {
-            Error::State(format!(
-                "the array `{name}` has {} dimensions",
-                array.ndim()
-            ))
-        })
+            .ok_or_else(|| Error::State(format!("there is no array `{name}`")))
     }
 
     /// The note of that name.
@@ -112,18 +152,27 @@ impl State {
             notes: self.notes.clone(),
         };
         let header = serde_json::to_string(&header).map_err(fault)?;
-        let bytes: Vec<(&String, &[usize], Vec<u8>)> = self
+        let bytes: Vec<(&String, Dtype, &[usize], Vec<u8>)> = self
             .arrays
             .iter()
-            .map(|(name, array)| {
-                let bytes = array.iter().flat_map(|value| value.to_le_bytes()).collect();
-                (name, array.shape(), bytes)
+            .map(|(name, numbers)| {
+                let (dtype, bytes) = match numbers {
+                    Numbers::Floats(array) => {
+                        let bytes = array.iter().flat_map(|value| value.to_le_bytes());
+                        (Dtype::F32, bytes.collect())
+                    }
+                    Numbers::Codes(array) => {
+                        let bytes = array.iter().map(|code| code.cast_unsigned());
+                        (Dtype::I8, bytes.collect())
+                    }
+                };
+                (name, dtype, numbers.shape(), bytes)
             })
             .collect();
         let views = bytes
             .iter()
-            .map(|(name, shape, bytes)| {
-                TensorView::new(Dtype::F32, shape.to_vec(), bytes).map(|view| (*name, view))
+            .map(|(name, dtype, shape, bytes)| {
+                TensorView::new(*dtype, shape.to_vec(), bytes).map(|view| (*name, view))
             })
             .collect::<Result<Vec<_>, _>>()
             .map_err(fault)?;
@@ -152,13 +201,22 @@ impl State {
         }
         let mut arrays = BTreeMap::new();
         for (name, view) in file.tensors() {
-            if view.dtype() != Dtype::F32 {
-                return Err(fault(format!("the array `{name}` is not of type F32")));
-            }
-            let (numbers, _) = view.data().as_chunks();
-            let numbers = numbers.iter().map(|&bytes| f32::from_le_bytes(bytes));
-            let array = ArrayD::from_shape_vec(view.shape(), numbers.collect()).map_err(fault)?;
-            arrays.insert(name, array);
+            let numbers = match view.dtype() {
+                Dtype::F32 => {
+                    let (numbers, _) = view.data().as_chunks();
+                    let numbers = numbers.iter().map(|&bytes| f32::from_le_bytes(bytes));
+                    ArrayD::from_shape_vec(view.shape(), numbers.collect()).map(Numbers::Floats)
+                }
+                Dtype::I8 => {
+                    let codes = view.data().iter().map(|byte| byte.cast_signed());
+                    ArrayD::from_shape_vec(view.shape(), codes.collect()).map(Numbers::Codes)
+                }
+                _ => {
+                    let problem = format!("the array `{name}` is not of type F32 or I8");
+                    return Err(fault(problem));
+                }
+            };
+            arrays.insert(name, numbers.map_err(fault)?);
         }
         let state = Self {
             arrays,
@@ -175,6 +233,18 @@ impl State {
         let content = fs::read(path).map_err(unreadable(path))?;
         Self::from_bytes(&content).map_err(unreadable(path))
     }
+}
+
+fn with_dimensions<T: Clone, D: Dimension>(
+    name: &str,
+    array: &ArrayD<T>,
+) -> Result<Array<T, D>, Error> {
+    array.clone().into_dimensionality().map_err(|_| {
+        Error::State(format!(
+            "the array `{name}` has {} dimensions",
+            array.ndim()
+        ))
+    })
 }
 
 fn fault(problem: impl ToString) -> Error {

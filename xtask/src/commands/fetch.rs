@@ -40,6 +40,8 @@ enum Item {
     Minilm,
     /// MiniLM for ONNX Runtime, from the hub.
     MinilmOnnx,
+    /// MiniLM with 8-bit arithmetic for ONNX Runtime, from the hub.
+    MinilmInt8,
     /// The ONNX Runtime library, from PyPI.
     OnnxRuntime,
 }
@@ -79,6 +81,7 @@ impl Item {
             Self::Toolbench => Dataset::Toolbench,
             Self::Minilm => return Ok(fetch::minilm(models)?.display().to_string()),
             Self::MinilmOnnx => return Ok(fetch::onnx_model(models)?.display().to_string()),
+            Self::MinilmInt8 => return Ok(fetch::int8_model(models)?.display().to_string()),
             Self::OnnxRuntime => return Ok(fetch::onnx_runtime(models)?.display().to_string()),
         };
         dataset.fetch(data)?;

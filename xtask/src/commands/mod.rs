@@ -3,6 +3,8 @@
 pub(crate) mod distill;
 pub(crate) mod fetch;
 pub(crate) mod label;
+pub(crate) mod latency;
+pub(crate) mod peers;
 pub(crate) mod reproduce;
 pub(crate) mod route;
 pub(crate) mod run;

@@ -14,7 +14,7 @@ use crate::{
     closing::Closing,
     options::{Extent, Inputs, make_out},
     readme, report,
-    study::{check_committed, take_over},
+    study::{Ran, check_committed, take_over},
     workspace,
 };
 
@@ -64,17 +64,21 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     }
     let out = workspace::out_or(args.out.as_deref(), "target/reproduce")?;
     make_out(&out)?;
-    let (resources, prices) = args.inputs.open()?;
+    let opened = args.inputs.open()?;
 
     let mut stdout = io::stdout();
     let mut closing = Closing::default();
-    let mut ran = Vec::new();
+    let mut ran: Vec<Ran<'_>> = Vec::new();
     for study in &studies {
         eprintln!("{}: {}", study.name(), study.question().trim_start());
-        let made = args.extent.run(study, &resources, &prices, &out)?;
+        let others = |name: &str| match ran.iter().any(|made| made.name() == name) {
+            true => out.join(name),
+            false => results.join(name),
+        };
+        let made = args.extent.run(study, &opened, &out, &others)?;
         write!(stdout, "\n{}", made.tables())?;
         if !made.is_empty() {
-            for file in report::write(study, made.folder())? {
+            for file in report::write(study, made.folder(), &others)? {
                 writeln!(stdout, "written: {}", file.display())?;
             }
         }
@@ -105,7 +109,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             let folder = results.join(study.name());
             let is_joined = study.reads_others() && folder.exists();
             if is_joined || ran.iter().any(|made| made.name() == study.name()) {
-                report::write(study, &folder)?;
+                report::write(study, &folder, &|name| results.join(name))?;
             }
         }
         readme::splice(&readme, &results)?;

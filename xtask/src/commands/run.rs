@@ -40,10 +40,13 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let studies = args.extent.restrict(vec![Study::read(&args.file)?])?;
     let out = workspace::out_or(args.out.as_deref(), "target/run")?;
     make_out(&out)?;
-    let (resources, prices) = args.inputs.open()?;
+    let opened = args.inputs.open()?;
+    // Outside the workspace there are none.
+    let results = workspace::root().unwrap_or_default().join("results");
+    let others = |name: &str| results.join(name);
     let mut stdout = io::stdout();
     for study in &studies {
-        let made = args.extent.run(study, &resources, &prices, &out)?;
+        let made = args.extent.run(study, &opened, &out, &others)?;
         write!(stdout, "\n{}", made.tables())?;
         let reasons: BTreeSet<&String> = made.skipped().iter().map(|s| &s.reason).collect();
         for reason in reasons {
@@ -53,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             !made.is_empty(),
             "nothing could be run; the reasons are above"
         );
-        report::write(study, made.folder())?;
+        report::write(study, made.folder(), &others)?;
         writeln!(stdout, "Results are in {}", made.folder().display())?;
         made.forget_cells()?;
     }

@@ -7,14 +7,19 @@ mod context_growth;
 mod convergence;
 mod cost;
 mod frontier;
+mod latency;
+mod peers;
+mod scaling;
 mod style;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use oats_harness::{
-    Experiment, FrontierPoints, Manifest, Study,
-    rows::{CostRow, MetricRow, Row, means_over_most_seeds, read_rows},
+    Experiment, FrontierPoints, Growth, Manifest, Study, growths,
+    rows::{
+        CostRow, LatencyRow, MetricRow, PeerRow, Row, ScalingRow, means_over_most_seeds, read_rows,
+    },
     write_whole,
 };
 use oats_llm::ModelPrice;
@@ -37,10 +42,12 @@ enum Draw {
     Ranking(fn(&Shown<'_>, &str) -> Result<Option<String>>),
     Costs(fn(&[CostRow], &str) -> Result<Option<String>>),
     Growth(fn(&[CostRow], &ModelPrice, &str) -> Result<Option<String>>),
+    Latency(fn(&[LatencyRow], &[&str], &str) -> Result<Option<String>>),
+    Scaling(fn(&[Growth], &str) -> Result<Option<String>>),
     Frontier(fn(&FrontierPoints, &str) -> Result<Option<String>>),
 }
 
-const FIGURES: [Figure; 8] = [
+const FIGURES: [Figure; 10] = [
     Figure {
         experiment: "main",
         name: "ndcg-by-router",
@@ -84,6 +91,18 @@ const FIGURES: [Figure; 8] = [
         draw: Draw::Growth(context_growth::draw),
     },
     Figure {
+        experiment: "latency",
+        name: "latency",
+        title: "How long a request takes",
+        draw: Draw::Latency(latency::draw),
+    },
+    Figure {
+        experiment: "scaling",
+        name: "scaling",
+        title: "How time grows with tools and with outcomes",
+        draw: Draw::Scaling(scaling::draw),
+    },
+    Figure {
         experiment: "frontier",
         name: "frontier",
         title: "Quality against latency and cost",
@@ -105,7 +124,11 @@ pub(crate) fn name(experiment: &str) -> Option<&'static str> {
 
 /// Draws the experiment's figure into `folder` and returns its files. An experiment without a figure
 /// of its own, or with nothing to draw, has none.
-pub(crate) fn draw(study: &Study, folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn draw(
+    study: &Study,
+    folder: &Path,
+    others: &dyn Fn(&str) -> PathBuf,
+) -> Result<Vec<PathBuf>> {
     let Some(figure) = figure(study.name()) else {
         return Ok(Vec::new());
     };
@@ -126,8 +149,17 @@ pub(crate) fn draw(study: &Study, folder: &Path) -> Result<Vec<PathBuf>> {
                 None => None,
             }
         }
+        (Study::Latency(study), Draw::Latency(draw)) => {
+            let rows: Vec<LatencyRow> = read_rows(&folder.join("latency.csv"))?;
+            let routers = study.routers.iter().map(|router| router.label.as_str());
+            draw(&rows, &routers.collect::<Vec<_>>(), figure.title)?
+        }
+        (Study::Scaling(_), Draw::Scaling(draw)) => {
+            let rows: Vec<ScalingRow> = read_rows(&folder.join("scaling.csv"))?;
+            draw(&growths(&rows), figure.title)?
+        }
         (Study::Frontier(study), Draw::Frontier(draw)) => {
-            draw(&points(study, folder)?, figure.title)?
+            draw(&points(study, others)?, figure.title)?
         }
         // Somebody's own experiment has the name of another kind's.
         _ => None,
@@ -135,9 +167,21 @@ pub(crate) fn draw(study: &Study, folder: &Path) -> Result<Vec<PathBuf>> {
     let Some(svg) = svg else {
         return Ok(Vec::new());
     };
-    let [svg_file, png_file] =
-        ["svg", "png"].map(|end| folder.join(format!("{}.{end}", figure.name)));
-    let png = style::rasterise(&svg)?;
+    write(&svg, figure.name, folder)
+}
+
+/// Draws the figure of the peers' rows into `folder`: `peers.svg`, `peers.png`. With nothing to draw, there
+/// are none.
+pub(crate) fn draw_peers(rows: &[PeerRow], folder: &Path) -> Result<Vec<PathBuf>> {
+    match peers::draw(rows, "Routers here and other libraries")? {
+        Some(svg) => write(&svg, "peers", folder),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn write(svg: &str, name: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+    let [svg_file, png_file] = ["svg", "png"].map(|end| folder.join(format!("{name}.{end}")));
+    let png = style::rasterise(svg)?;
     write_whole(&svg_file, |out| out.write_all(svg.as_bytes()))?;
     write_whole(&png_file, |out| out.write_all(&png))?;
     Ok(vec![svg_file, png_file])

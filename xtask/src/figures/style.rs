@@ -51,6 +51,7 @@ pub(super) fn is_variant(router: &str) -> bool {
         "gumbel",
         "successes",
         "no-attention",
+        "-int8",
         "-se",
     ]
     .iter()
@@ -61,6 +62,7 @@ pub(super) fn is_variant(router: &str) -> bool {
 pub(super) fn title(router: &str) -> &str {
     match router {
         "dense" => "SE",
+        "dense-int8" => "SE, int8",
         "bm25" => "BM25",
         "oats-s1" => "OATS-S1",
         "oats-s2-se" => "OATS-S2 on SE",

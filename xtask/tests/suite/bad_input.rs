@@ -174,7 +174,10 @@ fn names_that_nothing_has_are_answered_with_those_there_are() {
             ["route", "hello", "--router", "bm52"],
             "random, bm25, dense, oats-s1",
         ),
-        (["route", "hello", "--embedder", "bert"], "minilm, static"),
+        (
+            ["route", "hello", "--embedder", "bert"],
+            "minilm, minilm-int8, static",
+        ),
         (
             ["route", "hello", "--dataset", "metatol"],
             "builtin, metatool, toole, toolbench",

@@ -64,7 +64,7 @@ fn what_the_server_does_not_have_is_told_in_a_line_each() {
     let address = empty_server();
     let told = Told::of(&mut fetch(
         &place,
-        &["metatool", "minilm", "minilm-onnx"],
+        &["metatool", "minilm", "minilm-onnx", "minilm-int8"],
         &address,
     ));
     assert_missing(
@@ -73,6 +73,7 @@ fn what_the_server_does_not_have_is_told_in_a_line_each() {
             &["metatool", &address, "plugin_des.json", "404", "--data-dir"],
             &["minilm", &address, "404", "python3"],
             &["onnx/model.onnx", &address, "404"],
+            &["onnx/model_qint8_arm64.onnx", &address, "404"],
         ],
     );
     let left: Vec<_> = place.files("cache").into_keys().collect();
@@ -98,7 +99,7 @@ fn offline_nothing_is_asked_for() {
     let place = Place::empty();
     let told = place.run(&["fetch"]);
     let offline: &[&str] = &["switched off"];
-    assert_missing(&told, &[offline; 6]);
+    assert_missing(&told, &[offline; 7]);
 }
 
 #[test]

@@ -1,11 +1,29 @@
-//! The frontier, which joins its rows with those of other experiments.
+//! Latency, and the frontier, which joins it with the rows of other experiments.
 
 use crate::common::Place;
 
-/// A workspace with `main`, `cost` and a frontier of two routers.
+/// A workspace with `main`, `cost`, and latency and frontier of two routers.
 fn workspace() -> Place {
     let place = Place::small_workspace();
     place.copy("experiments/cost.toml");
+    place.write(
+        "experiments/latency.toml",
+        r#"
+kind = "latency"
+name = "latency"
+question = "?"
+split = "query"
+datasets = ["builtin"]
+embedders = ["static"]
+queries = 10
+routers = ["dense", "oats-s1"]
+
+[load]
+routers = ["oats-s1"]
+callers = [1]
+seconds = 0.02
+"#,
+    );
     place.write(
         "experiments/frontier.toml",
         r#"
@@ -13,12 +31,11 @@ kind = "frontier"
 name = "frontier"
 question = "?"
 quality = "main"
+latency = "latency"
 costs = "cost"
 metric = "ndcg@5"
 split = "query"
-datasets = ["builtin"]
 embedders = { builtin = "static" }
-queries = 10
 routers = ["dense", "oats-s1"]
 
 [llm]
@@ -55,7 +72,13 @@ fn is_drawn_and_told_from_the_rows_of_three_experiments() {
         assert!(figure.contains(part), "`{part}` is not in the figure");
     }
 
-    // Alone it reads what is committed, and its timings are held against nothing.
+    let readme = place.read("results/latency/README.md");
+    assert!(
+        readme.contains("| oats-s1 | static | 25,088 | "),
+        "{readme}"
+    );
+
+    // Alone it reads what is committed, and is held against nothing.
     let told = place.succeed(&[
         "reproduce",
         "--datasets",
@@ -83,4 +106,38 @@ fn misses_the_rows_that_it_is_to_be_joined_with() {
         "frontier: there are no rows of `main`",
         "run that experiment first",
     ]);
+}
+
+#[test]
+fn latency_measures_a_part_by_itself() {
+    let place = workspace();
+    let told = place.succeed(&[
+        "latency",
+        "--routers",
+        "oats-s1",
+        "--embedders",
+        "static",
+        "--queries",
+        "5",
+    ]);
+    assert!(told.stdout.contains("oats-s1  static"), "{told}");
+    let rows = place.read("target/latency/latency/latency.csv");
+    assert!(!rows.contains("dense"), "{rows}");
+    // Of a process of its own, which took more than nothing.
+    let peak = rows.lines().find(|line| line.contains("peak-mib"));
+    match cfg!(target_os = "linux") {
+        true => {
+            let peak: f64 = peak.unwrap().split(',').nth(9).unwrap().parse().unwrap();
+            assert!((5.0..2000.0).contains(&peak), "{peak} MiB");
+        }
+        false => assert_eq!(peak, None),
+    }
+    for (arguments, parts) in [
+        (["--routers", "oats-s9"], "there is no `oats-s9`"),
+        (["--datasets", "toole"], "toole is not among those"),
+        (["--queries", "0"], "--queries"),
+    ] {
+        let told = place.run(&[&["latency"][..], &arguments].concat());
+        told.assert_refused(&[parts]);
+    }
 }

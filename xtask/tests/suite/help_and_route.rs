@@ -8,7 +8,17 @@ use crate::common::{Place, experiment};
 #[test]
 fn every_command_explains_itself_with_an_example() {
     let place = Place::empty();
-    for command in ["", "reproduce", "run", "route", "label", "fetch", "distill"] {
+    for command in [
+        "",
+        "reproduce",
+        "run",
+        "route",
+        "latency",
+        "peers",
+        "label",
+        "fetch",
+        "distill",
+    ] {
         let arguments = [command, "--help"];
         let arguments = arguments.iter().filter(|argument| !argument.is_empty());
         let arguments: Vec<&str> = arguments.copied().collect();

@@ -7,10 +7,9 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use tokenizers::{Tokenizer, TruncationParams};
 
-use super::{Checksums, DIMENSION, MAX_TOKENS, NAME};
+use super::{DIMENSION, MAX_TOKENS, ModelFile, NAME};
 use crate::distill::Teacher;
 use crate::error::{Error, Result};
-use crate::files::sha256;
 use crate::models::{CONFIG, ModelSources, TOKENIZER, WEIGHTS};
 use crate::stack;
 
@@ -26,9 +25,9 @@ pub struct Candle {
     bert: BertModel,
     tokenizer: Tokenizer,
     vocabulary: Vec<String>,
-    weights_sha256: String,
-    config_sha256: String,
-    tokenizer_sha256: String,
+    weights_file: ModelFile,
+    config_file: ModelFile,
+    tokenizer_file: ModelFile,
 }
 
 impl Candle {
@@ -61,7 +60,7 @@ impl Candle {
             })?;
 
         let weights = read(&weights_path)?;
-        let weights_sha256 = sha256(&weights);
+        let weights_file = ModelFile::new(WEIGHTS, &weights);
         let bert = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu)
             .and_then(|weights| BertModel::load(weights, &config))
             .map_err(|error| Error::unusable(&weights_path, error))?;
@@ -69,18 +68,20 @@ impl Candle {
             bert,
             tokenizer,
             vocabulary,
-            weights_sha256,
-            config_sha256: sha256(&config_bytes),
-            tokenizer_sha256: sha256(&tokenizer_bytes),
+            weights_file,
+            config_file: ModelFile::new(CONFIG, &config_bytes),
+            tokenizer_file: ModelFile::new(TOKENIZER, &tokenizer_bytes),
         })
     }
 
-    pub(super) fn checksums(&self) -> Checksums {
-        vec![
-            (WEIGHTS, self.weights_sha256.clone()),
-            (CONFIG, self.config_sha256.clone()),
-            (TOKENIZER, self.tokenizer_sha256.clone()),
-        ]
+    pub(super) fn files(&self) -> Vec<ModelFile> {
+        [&self.weights_file, &self.config_file, &self.tokenizer_file]
+            .map(ModelFile::clone)
+            .into()
+    }
+
+    pub(super) fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
     }
 
     pub(super) fn embed(&self, text: &str) -> Result<Vec<f32>> {
@@ -110,7 +111,7 @@ impl Teacher for Candle {
     }
 
     fn sha256(&self) -> &str {
-        &self.weights_sha256
+        &self.weights_file.sha256
     }
 
     fn embed_tokens(&self, ids: &[u32]) -> Result<Array2<f32>> {
@@ -135,7 +136,7 @@ impl Teacher for Candle {
 impl std::fmt::Debug for Candle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Candle")
-            .field("weights_sha256", &self.weights_sha256)
+            .field("weights_file", &self.weights_file)
             .finish_non_exhaustive()
     }
 }

@@ -1,33 +1,45 @@
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use fastembed::{
     InitOptionsUserDefined, Pooling, TextEmbedding, TokenizerFiles, UserDefinedEmbeddingModel,
 };
 use ort::environment::Environment;
 use rayon::prelude::*;
+use tokenizers::Tokenizer;
 
-use super::{Checksums, DIMENSION, MAX_TOKENS, NAME};
+use super::{DIMENSION, MAX_TOKENS, ModelFile};
 use crate::error::{Error, Result};
-use crate::files::sha256;
-use crate::models::{ModelSources, ONNX_MODEL, TOKENIZER};
+use crate::models::{ModelSources, TOKENIZER};
 
 /// A session holds its own copy of the weights (about 100 MB), so there are never more than this.
 const MAX_SESSIONS: usize = 8;
 
-/// MiniLM on ONNX Runtime: sessions of one thread each, made when they are first needed.
+/// MiniLM on ONNX Runtime.
 pub(super) struct Sessions {
+    /// Of the embedder.
+    name: &'static str,
+    /// Sessions of one thread each, made when they are first needed.
     idle: Mutex<Vec<TextEmbedding>>,
+    /// The session of several threads, for a text that comes alone.
+    query: Option<Mutex<TextEmbedding>>,
+    tokenizer: Tokenizer,
     blueprint: UserDefinedEmbeddingModel,
     options: InitOptionsUserDefined,
+    model_file: &'static str,
     model_path: PathBuf,
     version: String,
 }
 
 impl Sessions {
-    pub(super) fn open(sources: &ModelSources) -> Result<Self> {
+    pub(super) fn open(
+        name: &'static str,
+        sources: &ModelSources,
+        model_file: &'static str,
+    ) -> Result<Self> {
         let library = sources.library()?;
-        let model_path = sources.model_file(ONNX_MODEL)?;
+        let model_path = sources.model_file(model_file)?;
         let tokenizer_path = sources.model_file(TOKENIZER)?;
         let read = |path: &Path| std::fs::read(path).map_err(Error::io("read", path));
         let tokenizer_files = TokenizerFiles {
@@ -39,36 +51,58 @@ impl Sessions {
         };
         let blueprint = UserDefinedEmbeddingModel::new(read(&model_path)?, tokenizer_files)
             .with_pooling(Pooling::Mean);
-        let sessions = Self {
-            idle: Mutex::default(),
+        let options = InitOptionsUserDefined::new()
+            .with_environment(environment(&library)?)
+            .with_max_length(MAX_TOKENS)
+            // Threads of a session spin while it runs, which is what makes them fast, and not between two queries.
+            .with_session_config("session.force_spinning_stop", "1");
+        // The first session shows whether the files are good.
+        let first =
+            create(&blueprint, &options, 1).map_err(|error| Error::unusable(&model_path, error))?;
+        Ok(Self {
+            name,
+            tokenizer: first.tokenizer.clone(),
+            idle: Mutex::new(vec![first]),
+            query: None,
             blueprint,
-            options: InitOptionsUserDefined::new()
-                .with_environment(environment(&library)?)
-                .with_max_length(MAX_TOKENS)
-                .with_intra_threads(1),
+            options,
+            model_file,
             model_path,
             version: version(&library),
+        })
+    }
+
+    pub(super) fn set_query_threads(&mut self, threads: NonZeroUsize) -> Result<()> {
+        self.query = match threads.get() {
+            1 => None,
+            several => Some(Mutex::new(self.create(several)?)),
         };
-        // The first session shows whether the files are good.
-        let first = sessions.create()?;
-        sessions.put_back(first);
-        Ok(sessions)
+        Ok(())
     }
 
     pub(super) fn backend(&self) -> String {
         format!("fastembed 7.5 / ONNX Runtime {}", self.version)
     }
 
-    pub(super) fn checksums(&self) -> Checksums {
+    pub(super) fn files(&self) -> Vec<ModelFile> {
         let tokenizer = &self.blueprint.tokenizer_files.tokenizer_file;
         vec![
-            (ONNX_MODEL, sha256(&self.blueprint.onnx_file)),
-            (TOKENIZER, sha256(tokenizer)),
+            ModelFile::new(self.model_file, &self.blueprint.onnx_file),
+            ModelFile::new(TOKENIZER, tokenizer),
         ]
+    }
+
+    pub(super) fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
     }
 
     /// One vector per text, in order.
     pub(super) fn embed(&self, texts: &[&str]) -> Vec<Result<Vec<f32>>> {
+        if let [text] = texts
+            && let Some(mut session) = self.query.as_ref().and_then(lock_if_free)
+        {
+            return vec![self.embed_one(&mut session, text)];
+        }
         let chunk = texts.len().div_ceil(MAX_SESSIONS).max(1);
         texts
             .par_chunks(chunk)
@@ -77,32 +111,51 @@ impl Sessions {
     }
 
     fn embed_in_one_session(&self, texts: &[&str]) -> Vec<Result<Vec<f32>>> {
-        let idle = self.lock().pop();
-        let mut session = match idle.map_or_else(|| self.create(), Ok) {
+        let idle = self.lock_idle().pop();
+        let mut session = match idle.map_or_else(|| self.create(1), Ok) {
             Ok(session) => session,
             Err(error) => return vec![Err(error)],
         };
         let vectors = texts
             .iter()
-            .map(|text| embed_one(&mut session, text))
+            .map(|text| self.embed_one(&mut session, text))
             .collect();
         self.put_back(session);
         vectors
     }
 
-    fn create(&self) -> Result<TextEmbedding> {
-        TextEmbedding::try_new_from_user_defined(self.blueprint.clone(), self.options.clone())
+    fn embed_one(&self, session: &mut TextEmbedding, text: &str) -> Result<Vec<f32>> {
+        let failed = |reason: String| Error::Backend {
+            embedder: self.name.to_owned(),
+            reason,
+        };
+        let vector = session
+            .embed([text], Some(1))
+            .map_err(|error| failed(error.to_string()))?
+            .pop()
+            .unwrap_or_default();
+        if vector.len() != DIMENSION {
+            return Err(failed(format!(
+                "the model gives {} numbers instead of {DIMENSION}",
+                vector.len()
+            )));
+        }
+        Ok(vector)
+    }
+
+    fn create(&self, threads: usize) -> Result<TextEmbedding> {
+        create(&self.blueprint, &self.options, threads)
             .map_err(|error| Error::unusable(&self.model_path, error))
     }
 
     fn put_back(&self, session: TextEmbedding) {
-        let mut idle = self.lock();
+        let mut idle = self.lock_idle();
         if idle.len() < MAX_SESSIONS {
             idle.push(session);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<TextEmbedding>> {
+    fn lock_idle(&self) -> MutexGuard<'_, Vec<TextEmbedding>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -116,23 +169,22 @@ impl std::fmt::Debug for Sessions {
     }
 }
 
-fn embed_one(session: &mut TextEmbedding, text: &str) -> Result<Vec<f32>> {
-    let failed = |reason: String| Error::Backend {
-        embedder: NAME.to_owned(),
-        reason,
-    };
-    let vector = session
-        .embed([text], Some(1))
-        .map_err(|error| failed(error.to_string()))?
-        .pop()
-        .unwrap_or_default();
-    if vector.len() != DIMENSION {
-        return Err(failed(format!(
-            "the model gives {} numbers instead of {DIMENSION}",
-            vector.len()
-        )));
+fn create(
+    blueprint: &UserDefinedEmbeddingModel,
+    options: &InitOptionsUserDefined,
+    threads: usize,
+) -> fastembed::Result<TextEmbedding> {
+    let options = options.clone().with_intra_threads(threads);
+    TextEmbedding::try_new_from_user_defined(blueprint.clone(), options)
+}
+
+/// `None` while another thread holds it.
+fn lock_if_free<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
     }
-    Ok(vector)
 }
 
 /// ONNX Runtime can be loaded once per process; the first library that loads stays.

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     Error,
+    line::Line,
     rows::{DOLLARS, NONE},
 };
 
@@ -270,12 +271,6 @@ struct Shape {
     second_differences: (f64, f64),
 }
 
-/// A least-squares line.
-struct Line {
-    slope: f64,
-    r2: f64,
-}
-
 impl Shape {
     fn of(values: &[f64]) -> Self {
         let depths: Vec<f64> = (1..=values.len()).map(|depth| depth as f64).collect();
@@ -300,25 +295,5 @@ impl Shape {
             ("second-difference-least", self.second_differences.0),
             ("second-difference-most", self.second_differences.1),
         ]
-    }
-}
-
-impl Line {
-    fn through(x: &[f64], y: &[f64]) -> Self {
-        let n = x.len() as f64;
-        let (x_mean, y_mean) = (x.iter().sum::<f64>() / n, y.iter().sum::<f64>() / n);
-        let of = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
-            let pairs = x.iter().zip(y);
-            pairs.map(|(x, y)| f(x - x_mean, y - y_mean)).sum()
-        };
-        let slope = of(&|x, y| x * y) / of(&|x, _| x * x);
-        let left = of(&|x, y| (y - slope * x).powi(2));
-        let spread = of(&|_, y| y * y);
-        // Of what does not vary, but for rounding, nothing is left to explain.
-        let r2 = match y.iter().all(|value| *value == y[0]) {
-            true => 1.0,
-            false => 1.0 - left / spread,
-        };
-        Self { slope, r2 }
     }
 }

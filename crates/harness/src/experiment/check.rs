@@ -76,7 +76,7 @@ impl Experiment {
     }
 }
 
-fn known(named: &[String], labels: &[&str]) -> Result<(), String> {
+pub(crate) fn known(named: &[String], labels: &[&str]) -> Result<(), String> {
     match named.iter().find(|name| !labels.contains(&name.as_str())) {
         Some(unknown) => Err(format!(
             "`{unknown}` is none of the routers' labels, {}",

@@ -63,7 +63,7 @@ fn has_seeds(router: &RouterEntry, grid: &Grid, row: &impl Row) -> bool {
 }
 
 /// A row without the column is one of any.
-fn is_one_of<T: ToString>(
+pub(crate) fn is_one_of<T: ToString>(
     row: &impl Row,
     column: &str,
     values: impl IntoIterator<Item = T>,

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use oats_llm::MachinePrice;
 
-use super::{Frontier, POOLS};
+use super::Frontier;
 use crate::{
     Manifest,
-    rows::{CostRow, DOLLARS, LatencyRow, MetricRow, means_over_most_seeds},
+    latency::{POOLS, WHOLE},
+    rows::{CostRow, DOLLARS, LatencyRow, MetricRow, NO_EMBEDDER, means_over_most_seeds},
 };
 
 /// What is known of every router that was timed, and of an LLM in its place.
@@ -65,18 +66,23 @@ const SELECTS: [&str; 2] = ["select-list", "select-functions"];
 /// How much less time a router must take than another to be faster: timings of the same work differ.
 const FASTER: f64 = 0.9;
 
+/// The rows of the experiments that a frontier names.
+#[derive(Debug, Default)]
+pub struct Joined {
+    /// Of [`Frontier::quality`], with what they were made from.
+    pub quality: (Vec<MetricRow>, Option<Manifest>),
+    /// Of [`Frontier::latency`].
+    pub latency: Vec<LatencyRow>,
+    /// Of [`Frontier::costs`], with what they were made from.
+    pub costs: (Vec<CostRow>, Option<Manifest>),
+}
+
 impl FrontierPoints {
-    /// Joins the study's own rows with those of the experiments that it names.
-    pub fn new(
-        study: &Frontier,
-        latency: &[LatencyRow],
-        manifest: &Manifest,
-        quality: &[MetricRow],
-        costs: &[CostRow],
-    ) -> Self {
+    /// Joins the rows by dataset, pool, router and embedder.
+    pub fn new(study: &Frontier, joined: &Joined) -> Self {
         let metric = study.metric.to_string();
         let split = study.split.to_string();
-        let quality = quality.iter().filter(|row| {
+        let quality = joined.quality.0.iter().filter(|row| {
             row.metric == metric
                 && row.split == split
                 && row.subset == "all"
@@ -84,19 +90,27 @@ impl FrontierPoints {
         });
         let quality = means_over_most_seeds(quality);
         let (mut routers, mut llms) = (Vec::new(), Vec::new());
-        let timed: BTreeSet<&String> = latency.iter().map(|row| &row.dataset).collect();
-        let machine = |dataset: &str| manifest.prices(dataset)?.machine().ok();
-        for dataset in timed.iter().copied() {
-            let core_hour = machine(dataset).map(|machine| machine.core_hour);
+        let costs = joined.costs.1.as_ref();
+        let machine = costs.and_then(|manifest| {
+            let mut priced = study.embedders.keys();
+            priced.find_map(|dataset| manifest.prices(&dataset.to_string())?.machine().ok())
+        });
+        for (dataset, embedder) in &study.embedders {
+            let (dataset, embedder) = (dataset.to_string(), embedder.to_string());
             for pool in POOLS.map(|pool| pool.to_string()) {
-                let timed: Vec<&LatencyRow> = latency
-                    .iter()
-                    .filter(|row| row.dataset == *dataset && row.pool == pool)
-                    .collect();
+                let timed = joined.latency.iter().filter(|row| {
+                    row.dataset == dataset
+                        && row.pool == pool
+                        && [&embedder, NO_EMBEDDER].contains(&row.embedder.as_str())
+                        && row.threads == "1"
+                        && row.callers == "1"
+                        && row.stage == WHOLE
+                });
+                let timed: Vec<&LatencyRow> = timed.collect();
                 if timed.is_empty() {
                     continue;
                 }
-                for router in study.routers.iter().map(|router| &router.label) {
+                for router in &study.routers {
                     let row = |quantity: &str| {
                         let mut rows = timed.iter();
                         rows.find(|row| row.router == *router && row.quantity == quantity)
@@ -107,7 +121,7 @@ impl FrontierPoints {
                         continue;
                     };
                     let chosen = quality.iter().find(|row| {
-                        row.dataset == *dataset
+                        row.dataset == dataset
                             && row.pool == pool
                             && row.router == *router
                             && row.embedder == p50.embedder
@@ -122,12 +136,15 @@ impl FrontierPoints {
                         p95_ms: p95.value.get(),
                         requests: p50.n,
                         // Milliseconds a request are thousands of seconds a million.
-                        dollars: core_hour.map(|price| mean.value.get() * 1e3 / 3600.0 * price),
+                        dollars: machine
+                            .map(|machine| mean.value.get() * 1e3 / 3600.0 * machine.core_hour),
                     });
                 }
-                let selections: Vec<&CostRow> = costs
+                let selections: Vec<&CostRow> = joined
+                    .costs
+                    .0
                     .iter()
-                    .filter(|row| row.dataset == *dataset && row.shown == pool)
+                    .filter(|row| row.dataset == dataset && row.shown == pool)
                     .filter(|row| row.quantity == DOLLARS)
                     .filter(|row| SELECTS.contains(&row.scenario.as_str()))
                     .collect();
@@ -141,11 +158,12 @@ impl FrontierPoints {
                 });
             }
         }
+        let quality = joined.quality.1.as_ref();
         Self {
             routers,
             llms,
-            not_upstream: manifest.not_upstream_note(),
-            machine: timed.first().and_then(|dataset| machine(dataset)).cloned(),
+            not_upstream: quality.map_or(String::new(), Manifest::not_upstream_note),
+            machine: machine.cloned(),
         }
     }
 

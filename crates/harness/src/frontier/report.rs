@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{Frontier, FrontierPoints, LlmRange, Point};
-use crate::costs::report::whole;
+use crate::{costs::report::whole, report::digits::three_digits};
 
 /// The experiment's report as Markdown. `figure` is a file beside it.
 pub fn frontier_report(study: &Frontier, points: &FrontierPoints, figure: Option<&str>) -> String {
@@ -43,14 +43,14 @@ fn sentence(study: &Frontier, llm: &LlmRange, routers: &[&Point]) -> String {
             best.router,
             study.metric.to_string().to_uppercase(),
             quality(best),
-            milliseconds(best.p50_ms)
+            three_digits(best.p50_ms)
         );
     }
     let _ = write!(
         text,
         "The slowest router takes {} ms (p50); an LLM is cited with {:.0} to {:.0} ms, {:.0} times as \
          much at least.",
-        milliseconds(slowest),
+        three_digits(slowest),
         llm.milliseconds[0],
         llm.milliseconds[1],
         llm.milliseconds[0] / slowest
@@ -85,8 +85,8 @@ fn table(study: &Frontier, llm: &LlmRange, routers: &[&Point]) -> String {
             text,
             "| {name} | {} | {} | {} | {} | {} |",
             quality(point),
-            milliseconds(point.p50_ms),
-            milliseconds(point.p95_ms),
+            three_digits(point.p50_ms),
+            three_digits(point.p95_ms),
             point.requests,
             point.dollars.map_or("–".to_owned(), dollars)
         );
@@ -125,32 +125,21 @@ fn notes(study: &Frontier, points: &FrontierPoints) -> String {
         "
 ## How to read this
 
-Written from `latency.csv`, from `metrics.csv` of [{quality}](../{quality}/README.md) and from `costs.csv` of
-[{costs}](../{costs}/README.md) by `cargo xtask reproduce --bless`. Times are from a text to its five best tools,
-the text's embedding included, one request at a time on one thread of the machine that `manifest.json` names,
-which had been at it for a while; they differ from machine to machine and from run to run, and are not compared
-with the committed ones. Routers are fitted to the training part of seed 0; networks, to be timed, for one epoch
-only, which changes their weights and not their work. A router's dollars are its mean time at the price of one
+Written from `metrics.csv` of [{quality}](../{quality}/README.md), `latency.csv` of [{latency}](../{latency}/README.md) and
+`costs.csv` of [{costs}](../{costs}/README.md) by `cargo xtask reproduce --bless`; nothing is run for it. Times are
+from a text to its five best tools, the text's embedding included, one request at a time on one thread.
+A router's dollars are its mean time at the price of one
 core{machine}, always busy. An LLM's dollars are counted tokens, from the cheapest of the prices {prices} to the
 dearest, by both prompts and nothing of it cached; its latency is cited: {source}. How well an LLM chooses was not
 measured; [llm](../llm/README.md) has published numbers, of another metric and of a subset. Bold: no other router
 chooses better in less than nine tenths of the time.
 ",
         quality = study.quality,
+        latency = study.latency,
         costs = study.costs,
         prices = Vec::from_iter(prices).join(", "),
         source = study.llm.source.trim(),
     )
-}
-
-/// Three significant digits, or as many as a thousandth has.
-fn milliseconds(value: f64) -> String {
-    match value {
-        100.0.. => format!("{value:.0}"),
-        10.0.. => format!("{value:.1}"),
-        1.0.. => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
-    }
 }
 
 fn dollars(value: f64) -> String {

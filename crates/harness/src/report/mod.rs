@@ -44,6 +44,7 @@
 
 mod cited;
 mod claim;
+pub(crate) mod digits;
 mod gap;
 mod labels;
 mod tables;

@@ -1,26 +1,25 @@
-//! The frontier: routers timed, and their rows joined with those of other experiments.
+//! The frontier: rows of three experiments, joined.
+
+use std::collections::BTreeMap;
 
 use oats_harness::{
-    Error, Frontier, FrontierPoints, FrontierSummary, RunOptions, Study, frontier_report,
-    rows::{CostRow, LatencyRow, MetricRow, Number, read_rows},
-    run_frontier,
+    DatasetEntry, Frontier, FrontierPoints, Joined, Manifest, Study, frontier_report,
+    rows::{CostRow, LatencyRow, MetricRow, Number},
 };
 use oats_llm::Prices;
-
-use crate::laboratory::{Laboratory, Notes};
+use serde_json::Value;
 
 const TOML: &str = r#"
     kind = "frontier"
     name = "trial"
     question = "?"
     quality = "main"
+    latency = "latency"
     costs = "cost"
     metric = "ndcg@5"
     split = "query"
-    datasets = ["builtin"]
     embedders = { builtin = "static" }
-    queries = 20
-    routers = ["bm25", "dense", { kind = "oats-s1", label = "refined" }]
+    routers = ["bm25", "dense", "refined"]
 
     [llm]
     milliseconds = [500, 2000]
@@ -34,59 +33,22 @@ fn frontier(toml: &str) -> Frontier {
     }
 }
 
-fn run(laboratory: &Laboratory, study: &Frontier) -> (FrontierSummary, Notes) {
-    let notes = Notes::default();
-    let (prices, resources) = (Prices::builtin().unwrap(), laboratory.resources());
-    let summary = run_frontier(study, &prices, &resources, &laboratory.options(), &notes).unwrap();
-    (summary, notes)
-}
-
-#[test]
-fn every_router_is_timed_on_both_pools() {
-    let laboratory = Laboratory::new();
-    let study = frontier(TOML);
-    let (summary, _) = run(&laboratory, &study);
-    assert_eq!(summary.rows.len(), 3 * 2 * 5);
-    for row in &summary.rows {
-        assert!(row.value.get() > 0.0, "{row:?}");
-        assert!(row.n == 20, "{row:?}");
-        assert_eq!(row.embedder == "none", row.router == "bm25");
-        let value = |quantity: &str| {
-            let mut rows = summary.rows.iter();
-            rows.find(|other| {
-                other.quantity == quantity && other.router == row.router && other.pool == row.pool
-            })
-            .map(|other| other.value.get())
-            .unwrap()
-        };
-        assert!(value("p50-ms") <= value("p95-ms") && value("p95-ms") <= value("max-ms"));
-    }
-    let written: Vec<LatencyRow> = read_rows(&summary.folder.join("latency.csv")).unwrap();
-    assert_eq!(written, summary.rows);
-    assert!(summary.manifest.prices("builtin").is_some());
-}
-
-#[test]
-fn a_data_set_that_cannot_be_had_is_left_out() {
-    let laboratory = Laboratory::new();
-    let toml = TOML
-        .replace(r#"["builtin"]"#, r#"["builtin", "metatool"]"#)
-        .replace(
-            "builtin = \"static\"",
-            "builtin = \"static\", metatool = \"static\"",
-        );
-    let (summary, _) = run(&laboratory, &frontier(&toml));
-    assert_eq!(summary.skipped.len(), 1);
-    assert!(summary.rows.iter().all(|row| row.dataset == "builtin"));
-    let required = RunOptions {
-        require: vec!["metatool".parse().unwrap()],
-        ..laboratory.options()
+/// A manifest with the built-in prices.
+fn priced() -> Manifest {
+    let entry = DatasetEntry {
+        configuration: Value::Null,
+        code: Value::Null,
+        benchmark: Value::Null,
+        splits: BTreeMap::new(),
+        embedders: BTreeMap::new(),
+        prices: Some(Prices::builtin().unwrap()),
+        machine: Value::Null,
+        seconds: 0.0,
     };
-    let notes = Notes::default();
-    let prices = Prices::builtin().unwrap();
-    let resources = laboratory.resources();
-    let error = run_frontier(&frontier(&toml), &prices, &resources, &required, &notes);
-    assert!(matches!(error, Err(Error::Required(_))));
+    Manifest {
+        experiment: "cost".into(),
+        datasets: [("builtin".to_owned(), vec![entry])].into(),
+    }
 }
 
 fn quality(router: &str, embedder: &str, pool: &str, seed: &str, value: f64) -> MetricRow {
@@ -110,11 +72,14 @@ fn quality(router: &str, embedder: &str, pool: &str, seed: &str, value: f64) -> 
 
 fn latency(router: &str, embedder: &str, quantity: &str, value: f64) -> LatencyRow {
     LatencyRow {
-        experiment: "trial".into(),
+        experiment: "latency".into(),
         dataset: "builtin".into(),
         pool: "candidates".into(),
         embedder: embedder.into(),
         router: router.into(),
+        threads: "1".into(),
+        callers: "1".into(),
+        stage: "all".into(),
         quantity: quantity.into(),
         value: Number::new(value),
         n: 20,
@@ -139,9 +104,7 @@ fn cost(scenario: &str, shown: &str, price: &str, quantity: &str, value: f64) ->
 /// Rows of three experiments, made by hand, and what joining them must give.
 #[test]
 fn rows_are_joined_by_their_labels() {
-    let laboratory = Laboratory::new();
     let study = frontier(TOML);
-    let (summary, _) = run(&laboratory, &study);
     let mut timed = Vec::new();
     for (router, embedder, p50) in [
         ("bm25", "none", 1.0),
@@ -149,7 +112,21 @@ fn rows_are_joined_by_their_labels() {
         ("refined", "static", 2.0),
     ] {
         for (quantity, times) in [("p50-ms", 1.0), ("p95-ms", 2.0), ("mean-ms", 1.5)] {
-            timed.push(latency(router, embedder, quantity, times * p50));
+            let row = latency(router, embedder, quantity, times * p50);
+            // What is not to be joined: parts, other threads, other embedders.
+            timed.push(LatencyRow {
+                stage: "score".into(),
+                ..row.clone()
+            });
+            timed.push(LatencyRow {
+                threads: "all".into(),
+                ..row.clone()
+            });
+            timed.push(LatencyRow {
+                embedder: "minilm".into(),
+                ..row.clone()
+            });
+            timed.push(row);
         }
     }
     let measured = [
@@ -169,7 +146,12 @@ fn rows_are_joined_by_their_labels() {
         cost("select-list", "catalogue", "a", dollars, 7000.0),
         cost("workflow-list", "candidates", "a", dollars, 1.0),
     ];
-    let points = FrontierPoints::new(&study, &timed, &summary.manifest, &measured, &costs);
+    let joined = Joined {
+        quality: (measured.to_vec(), None),
+        latency: timed,
+        costs: (costs.to_vec(), Some(priced())),
+    };
+    let points = FrontierPoints::new(&study, &joined);
     let routers = points.of("builtin", "candidates");
     let names: Vec<&str> = routers.iter().map(|point| point.router.as_str()).collect();
     assert_eq!(names, ["bm25", "dense", "refined"]);
@@ -209,13 +191,8 @@ fn rows_are_joined_by_their_labels() {
 #[test]
 fn bad_files_are_refused() {
     for (from, to, told) in [
-        ("queries = 20", "queries = 0", "queries"),
         ("[500, 2000]", "[2000, 500]", "llm: milliseconds"),
-        (
-            "{ builtin = \"static\" }",
-            "{}",
-            "embedders: there is none for `builtin`",
-        ),
+        ("{ builtin = \"static\" }", "{}", "embedders"),
         (
             "[\"bm25\", \"dense\"",
             "[\"dense\", \"dense\"",
@@ -229,27 +206,20 @@ fn bad_files_are_refused() {
     }
 }
 
-/// The committed experiment times the routers whose quality it shows: the same settings, but for the
-/// epochs of networks.
+/// The committed experiment joins the routers of main with the same routers, timed.
 #[test]
-fn the_frontier_times_the_routers_of_main() {
+fn the_frontier_joins_the_routers_of_main() {
     let experiments = concat!(env!("CARGO_MANIFEST_DIR"), "/../../experiments");
     let read = |name: &str| Study::read(format!("{experiments}/{name}.toml").as_ref()).unwrap();
-    let (Study::Ranking(main), Study::Frontier(frontier)) = (read("main"), read("frontier")) else {
+    let (Study::Ranking(main), Study::Latency(latency), Study::Frontier(frontier)) =
+        (read("main"), read("latency"), read("frontier"))
+    else {
         panic!("they are of other kinds");
     };
-    let labels = |routers: &[oats_harness::RouterEntry]| -> Vec<String> {
-        routers.iter().map(|router| router.label.clone()).collect()
-    };
-    assert_eq!(labels(&main.routers), labels(&frontier.routers));
-    for (ours, theirs) in frontier.routers.iter().zip(&main.routers) {
-        let [mut ours, mut theirs] =
-            [ours, theirs].map(|router| serde_json::to_value(&router.spec).unwrap());
-        for settings in [&mut ours, &mut theirs] {
-            if ["rnn", "encoder"].contains(&settings["kind"].as_str().unwrap()) {
-                settings["epochs"] = 0.into();
-            }
-        }
-        assert_eq!(ours, theirs);
+    let labels: Vec<&String> = main.routers.iter().map(|router| &router.label).collect();
+    assert_eq!(labels, Vec::from_iter(&frontier.routers));
+    for chosen in &main.routers {
+        let timed = latency.routers.iter().find(|r| r.label == chosen.label);
+        assert_eq!(timed.unwrap().spec, chosen.spec);
     }
 }

@@ -3,7 +3,7 @@
 use std::{fs, slice};
 
 use oats_harness::{
-    Conditions, DatasetEntry, Experiment, RunSummary, Skip, TOLERANCE, Verdict,
+    Conditions, DatasetEntry, Experiment, Manifest, RunSummary, Skip, TOLERANCE, Verdict,
     rows::{MetricRow, Number},
 };
 
@@ -232,6 +232,33 @@ fn fits_by_descent_may_move_where_numbers_round_differently() {
         assert!(verdict.moved.keys().all(|reason| reason.contains(why)));
         assert!(!verdict.confirms(), "the others still contradict");
     }
+
+    // Vectors of 8 bits are other ones on another machine or from another file, whoever ranks by them.
+    let coarse = |manifest: &Manifest| {
+        let mut manifest = manifest.clone();
+        let entries = manifest.datasets.values_mut().flatten();
+        for entry in entries {
+            let described = entry.embedders.remove("static").unwrap();
+            entry.embedders.insert("minilm-int8".into(), described);
+        }
+        manifest
+    };
+    let covered = |change: &dyn Fn(&mut DatasetEntry)| {
+        let mut manifest = coarse(&again.manifest);
+        let entries = manifest.datasets.get_mut("builtin").unwrap();
+        entries.iter_mut().for_each(change);
+        let skips = coarse(&committed.manifest).other_rounding(&manifest, &experiment);
+        let mut row = rows[0].clone();
+        row.dataset = "builtin".into();
+        row.embedder = "minilm-int8".into();
+        row.router = "oats-s1".into();
+        skips.iter().any(|skip| skip.covers(&row))
+    };
+    assert!(!covered(&|_| ()));
+    assert!(covered(&machine));
+    assert!(covered(&|entry| {
+        entry.embedders.get_mut("minilm-int8").unwrap()["files"] = "others".into();
+    }));
 
     // No rounding changes the number of queries.
     for row in &mut rows {

@@ -1,6 +1,9 @@
-//! `bm25`: words in common, by the `bm25` crate.
+//! `bm25`: words in common. The `bm25` crate cuts texts into words and weighs those of tools.
 
-use bm25::{Embedder, EmbedderBuilder, Language, Scorer};
+use std::collections::HashMap;
+
+use bm25::{DefaultTokenizer, Embedder, EmbedderBuilder, Language, Tokenizer};
+use oats_datasets::ToolId;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Ranked, Request, Router, State, Training, router::top_k};
@@ -65,7 +68,8 @@ pub struct Bm25 {
     /// The tool texts, identifiers split.
     texts: Vec<String>,
     embedder: Embedder<WordId>,
-    scorer: Scorer<usize, WordId>,
+    /// The tools that a word stands in, with what it adds to their scores.
+    index: HashMap<WordId, Vec<(ToolId, f32)>>,
 }
 
 /// The `bm25` crate knows words by their hashes. Its default of 32 bits is too short: among ToolE's
@@ -79,15 +83,34 @@ impl Bm25 {
             .k1(params.k1)
             .b(params.b)
             .build();
-        let mut scorer = Scorer::new();
+        // Not the crate's scorer: it searches the words of every text that shares one, which takes a
+        // hundred times as long.
+        let mut index: HashMap<WordId, Vec<(ToolId, f32)>> = HashMap::new();
         for (tool, text) in texts.iter().enumerate() {
-            scorer.upsert(&tool, embedder.embed(text));
+            for word in embedder.embed(text).iter() {
+                let tools = index.entry(word.index).or_default();
+                // A word that is repeated comes as often, each time with the weight of all.
+                if tools.last().is_none_or(|&(last, _)| last != tool) {
+                    tools.push((tool, word.value));
+                }
+            }
+        }
+        let total = texts.len() as f32;
+        for tools in index.values_mut() {
+            let frequency = tools.len() as f32;
+            let rarity = (1.0 + (total - frequency + 0.5) / (frequency + 0.5)).ln();
+            tools.iter_mut().for_each(|(_, weight)| *weight *= rarity);
         }
         Self {
             texts,
             embedder,
-            scorer,
+            index,
         }
+    }
+
+    /// The words that a text is indexed and searched by, in order.
+    pub fn words(text: &str) -> Vec<String> {
+        DefaultTokenizer::new(Language::English).tokenize(&split_identifiers(text))
     }
 
     pub(crate) fn catalogue_size(&self) -> usize {
@@ -100,8 +123,12 @@ impl Router for Bm25 {
     fn rank(&self, request: &Request<'_>, k: usize) -> Vec<Ranked> {
         let asked = self.embedder.embed(&split_identifiers(request.text));
         let mut scores = vec![0.0; self.texts.len()];
-        for document in self.scorer.matches(&asked) {
-            scores[document.id] = document.score;
+        for &(tool, gain) in asked
+            .indices()
+            .filter_map(|word| self.index.get(word))
+            .flatten()
+        {
+            scores[tool] += gain;
         }
         top_k(request, self.texts.len(), k, |tool| scores[tool])
     }

@@ -1,14 +1,14 @@
 //! `dense`: one vector per tool, scored by cosine. The paper's static embeddings (SE), and the
 //! serving side of every method that only moves tool vectors.
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView2};
 
-use crate::{Error, Ranked, Request, Router, State, Training, router::top_k};
+use crate::{Error, Ranked, Request, Router, State, Training, scan::Vectors};
 
 /// Unit tool vectors (tools × d) and a scan over them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dense {
-    tools: Array2<f32>,
+    tools: Vectors,
 }
 
 impl Dense {
@@ -23,7 +23,9 @@ impl Dense {
 
     /// Serves the given unit vectors, one row a tool.
     pub(crate) fn new(tools: Array2<f32>) -> Self {
-        Self { tools }
+        Self {
+            tools: Vectors::new(tools),
+        }
     }
 
     pub(crate) fn restore(state: &State) -> Result<Self, Error> {
@@ -34,20 +36,22 @@ impl Dense {
     pub fn tool_embeddings(&self) -> ArrayView2<'_, f32> {
         self.tools.view()
     }
+
+    /// The same vectors as the scan has them.
+    pub(crate) fn vectors(&self) -> &Vectors {
+        &self.tools
+    }
 }
 
 impl Router for Dense {
     /// Scores are cosines, in `[-1, 1]`.
     fn rank(&self, request: &Request<'_>, k: usize) -> Vec<Ranked> {
-        let query = ArrayView1::from(request.embedding);
-        top_k(request, self.tools.nrows(), k, |tool| {
-            self.tools.row(tool).dot(&query)
-        })
+        self.tools.search(request.embedding, request.candidates, k)
     }
 
     fn state(&self) -> State {
         let mut state = State::default();
-        state.put("tools", &self.tools);
+        state.put("tools", &self.tools.view());
         state
     }
 }

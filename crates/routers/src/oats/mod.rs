@@ -19,7 +19,7 @@ pub use s2::{Feature, S2Params};
 pub use s3::S3Params;
 pub use tool_vectors::ToolVectors;
 
-use ndarray::Array1;
+use ndarray::{Array1, Array2, ArrayView1};
 
 use crate::Training;
 
@@ -43,4 +43,14 @@ fn unit_or(moved: Array1<f32>, original: &[f32]) -> Vec<f32> {
     } else {
         original.to_vec()
     }
+}
+
+/// What `vector.dot(matrix)` is. That walks down the matrix's columns, from one cache line to the next;
+/// this adds up its rows, which gives the same sums in the same order.
+fn product(vector: ArrayView1<'_, f32>, matrix: &Array2<f32>) -> Array1<f32> {
+    let mut sums = Array1::zeros(matrix.ncols());
+    for (&x, row) in vector.iter().zip(matrix.rows()) {
+        sums.scaled_add(x, &row);
+    }
+    sums
 }

@@ -9,10 +9,10 @@
 //! that is ridge regression (Hoerl and Kennard 1970) of t − q on q: (Σqqᵀ + λI)·Bᵀ = Σq(t − q)ᵀ.
 //! Serving compares normalise(A·q) with the tool vectors.
 
-use ndarray::{Array2, ArrayView1};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::{ToolVectors, has_successes, outcomes::successes, solve::solve, unit_or};
+use super::{ToolVectors, has_successes, outcomes::successes, product, solve::solve, unit_or};
 use crate::{
     Error, Router, State, Training,
     baselines::Dense,
@@ -160,7 +160,7 @@ impl LinearMap {
 
 impl Adapt for LinearMap {
     fn adapt(&self, query: &[f32]) -> Vec<f32> {
-        unit_or(ArrayView1::from(query).dot(&self.transposed), query)
+        unit_or(product(query.into(), &self.transposed), query)
     }
 
     fn state(&self) -> State {

@@ -32,7 +32,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{ToolVectors, WEIGHT_DECAY, has_successes, outcomes::failures, unit_or};
+use super::{ToolVectors, WEIGHT_DECAY, has_successes, outcomes::failures, product, unit_or};
 use crate::{
     Error, Router, State, Training,
     baselines::Dense,
@@ -360,8 +360,8 @@ impl Adapter {
 impl Adapt for Adapter {
     fn adapt(&self, query: &[f32]) -> Vec<f32> {
         let original = ArrayView1::from(query);
-        let hidden = (original.dot(&self.w1) + &self.b1).mapv(|x| x.max(0.0));
-        let mut moved = hidden.dot(&self.w2) + &self.b2;
+        let hidden = (product(original, &self.w1) + &self.b1).mapv(|x| x.max(0.0));
+        let mut moved = product(hidden.view(), &self.w2) + &self.b2;
         if self.residual {
             moved += &original;
         }

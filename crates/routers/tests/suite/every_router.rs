@@ -4,7 +4,7 @@ use std::{fs, num::NonZeroUsize, ops::Range};
 
 use ndarray::{ArrayD, Axis};
 use oats_datasets::{Outcome, Query, ToolId};
-use oats_metrics::Metric;
+use oats_metrics::{Metric, Stage, Stopwatch};
 use oats_routers::{
     Error, Ranked, Request, Router, RouterSpec, State, Training, TrainingQuery,
     encoder::EncoderParams, load, rnn::RnnParams,
@@ -21,6 +21,7 @@ fn every_router() -> Vec<RouterSpec> {
         "kind = \"hybrid\"\nfusion = \"weighted-sum\"",
         "kind = \"hybrid\"\nbase = { kind = \"oats-s1\" }",
         "kind = \"oats-s1\"\ngate = true",
+        "kind = \"dense-int8\"\nbase = { kind = \"oats-s1\" }",
         "kind = \"oats-s2\"\nbase = { kind = \"oats-s1\" }",
         "kind = \"rnn\"\nhead = \"gumbel\"",
         "kind = \"rnn\"\nhead = \"sequence\"",
@@ -457,4 +458,33 @@ fn chance(places: usize) -> (f64, f64) {
     let mean = gains.clone().sum::<f64>() / places as f64;
     let square = gains.map(|gain| gain * gain).sum::<f64>() / places as f64;
     (mean, (square - mean * mean).sqrt())
+}
+
+#[test]
+fn a_stopwatch_sees_the_stages_and_changes_nothing() {
+    let problem = problem();
+    let training = problem.training();
+    for spec in every_router() {
+        let router = fit(&spec, &training);
+        let request = training.request(0);
+        let mut watch = Stopwatch::started();
+        let ranking = router.rank_timed(&request, 5, &mut watch);
+        assert_eq!(ranking, router.rank(&request, 5), "{}", spec.kind());
+        let seen = Stage::ALL.map(|stage| watch.of(stage).is_some());
+        let (adapts, reranks) = match spec.kind() {
+            "oats-s3" | "adapter-ridge" => (true, false),
+            "oats-s2" => (false, true),
+            _ => (false, false),
+        };
+        assert_eq!(
+            seen,
+            [false, false, adapts, true, reranks],
+            "{}",
+            spec.kind()
+        );
+
+        let mut stopped = Stopwatch::stopped();
+        assert_eq!(router.rank_timed(&request, 5, &mut stopped), ranking);
+        assert!(stopped.total().is_zero());
+    }
 }

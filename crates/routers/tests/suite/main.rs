@@ -18,6 +18,7 @@ mod rnn;
 mod s1;
 mod s2;
 mod s3;
+mod scan;
 mod spec;
 mod threshold;
 mod top_k;

@@ -4,15 +4,17 @@ use oats_datasets::Query;
 use oats_routers::{
     Error, NoSettings, Request, RouterSpec,
     baselines::Bm25Params,
+    dense_int8::DenseInt8Params,
     oats::{Feature, Negatives, S1Params, S2Params, S3Params, ToolVectors},
 };
 
 use crate::common::{Problem, asks};
 
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "random",
     "bm25",
     "dense",
+    "dense-int8",
     "oats-s1",
     "oats-s2",
     "oats-s3",
@@ -126,6 +128,7 @@ fn unknown_kinds_and_fields_are_refused_by_name() {
         ("oats-s1", "round"),
         ("bm25", "k2"),
         ("dense", "alpha"),
+        ("dense-int8", "bits"),
         ("random", "seed"),
         ("oats-s2", "features"),
         ("oats-s3", "tau"),
@@ -198,7 +201,7 @@ fn values_out_of_range_are_refused_by_router_and_field() {
     let (router, field, _) =
         out_of_range("kind = \"oats-s3\"\nin_batch = false\nhard_negatives = 0");
     assert_eq!((router, field), ("oats-s3", "hard_negatives"));
-    for kind in ["oats-s2", "oats-s3", "adapter-ridge"] {
+    for kind in ["dense-int8", "oats-s2", "oats-s3", "adapter-ridge"] {
         let (router, field, _) = out_of_range(&format!(
             "kind = \"{kind}\"\n[base]\nkind = \"oats-s1\"\nbeta = -1"
         ));
@@ -274,6 +277,7 @@ fn baselines_learn_nothing_from_outcomes() {
         RouterSpec::Random(NoSettings {}),
         RouterSpec::Bm25(Bm25Params::default()),
         RouterSpec::Dense(NoSettings {}),
+        RouterSpec::DenseInt8(DenseInt8Params::default()),
     ] {
         assert_eq!(ranking(&spec, &problem), ranking(&spec, &relabelled));
     }

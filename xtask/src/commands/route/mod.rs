@@ -59,9 +59,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KIND", default_value = "oats-s1", value_parser = router,
           help = format!("What ranks them, with its default settings: {}", kinds()))]
     router: RouterSpec,
-    /// minilm or static.
+    /// minilm, minilm-int8 or static.
     #[arg(long, value_name = "NAME", default_value = "static", value_parser = embedder)]
     embedder: EmbedderKind,
+    /// Threads in which MiniLM embeds a text. More than one is faster where cores are idle, else slower.
+    #[arg(long, value_name = "N", default_value = "1")]
+    query_threads: NonZeroUsize,
     /// How many tools to show.
     #[arg(short, value_name = "K", default_value = "5")]
     k: NonZeroUsize,

@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 use oats_datasets::{Benchmark, Tool, ToolId};
 use oats_embedders::Embedder;
 use oats_harness::{Embeddings, Observer};
+use oats_metrics::Stopwatch;
 use oats_routers::{Progress, Ranked, Request, Router, Training};
 
 use super::Args;
@@ -22,7 +23,8 @@ pub(super) struct Served {
 impl Served {
     /// Lets the router learn from all of the data set's queries.
     pub(super) fn learn(args: &Args) -> Result<Self> {
-        let (resources, _) = args.inputs.open()?;
+        let resources = args.inputs.open()?.resources;
+        let resources = resources.with_query_threads(args.query_threads);
         let terminal = Terminal::default();
         let benchmark = resources
             .benchmark(&args.dataset)?
@@ -69,10 +71,10 @@ impl Served {
         candidates: Option<&[ToolId]>,
         k: usize,
     ) -> Result<Vec<Ranked>> {
-        let mut embedding = Vec::new();
-        if let Some(embedder) = &self.embedder {
-            embedding.extend(embedder.embed(&[text])?);
-        }
+        let embedding = match &self.embedder {
+            Some(embedder) => embedder.embed_query(text, &mut Stopwatch::stopped())?,
+            None => Vec::new(),
+        };
         let request = Request {
             text,
             embedding: &embedding,

@@ -1,0 +1,414 @@
+//! Times routers: one request at a time, then many callers.
+
+use std::{
+    collections::BTreeMap,
+    hint::black_box,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use oats_datasets::{Benchmark, Dataset, Query, Split};
+use oats_metrics::{Latencies, LatencySummary, Stage, Stopwatch};
+
+use super::{
+    Latency, Load, POOLS, PeakMemory, ROUTER, WHOLE,
+    load::throughput,
+    served::{Served, Side, Threads, fit, sides},
+};
+use crate::{
+    DatasetEntry, Error, Manifest, Observer, Pool, Resources, RunOptions, Skip, manifest,
+    rows::{LatencyRow, NONE, Number, Row, write_rows},
+    skip::Omissions,
+    workers::pool,
+};
+
+/// What a run made.
+#[derive(Debug)]
+pub struct LatencyRun {
+    /// The experiment's folder: `latency.csv`, `manifest.json`.
+    pub folder: PathBuf,
+    /// The rows of `latency.csv`, sorted by key.
+    pub rows: Vec<LatencyRow>,
+    /// What they were made from.
+    pub manifest: Manifest,
+    /// What was left out.
+    pub skipped: Vec<Skip>,
+}
+
+/// Fits every router to the training part of seed 0, times it on test queries, and writes the
+/// experiment's folder. Timings differ from run to run.
+///
+/// Routers take turns, query by query, and each is the first for some, so that all of them meet with
+/// the same disturbances; a tenth as many queries go before, untimed. A request includes its
+/// embedding, where the router reads one.
+///
+/// # Errors
+/// Bad content, a missing data set that is required, a fit that fails, or a folder that cannot be
+/// written.
+pub fn run_latency(
+    study: &Latency,
+    resources: &Resources,
+    memory: &dyn PeakMemory,
+    options: &RunOptions,
+    observer: &dyn Observer,
+) -> Result<LatencyRun, Error> {
+    let mut omissions = Omissions::told_to(observer);
+    let mut rows = Vec::new();
+    let mut datasets = BTreeMap::new();
+    for dataset in &study.datasets {
+        let benchmark = omissions.benchmark(resources, dataset, &options.require)?;
+        let Some(benchmark) = benchmark else {
+            continue;
+        };
+        let started = Instant::now();
+        let sides = sides(study, benchmark.name(), resources, &mut omissions)?;
+        let split = Split::new(study.split, &benchmark, 0);
+        let measuring = Measuring {
+            study,
+            dataset,
+            benchmark: &benchmark,
+            queries: queries(study, &benchmark, &split),
+            served: fit(study, &benchmark, &split, &sides, resources, observer)?,
+            observer,
+        };
+        rows.extend(measuring.rows(&sides, memory)?);
+        let embedders = sides.iter().map(|side| {
+            let described = manifest::describe_embedder(side.embedder.as_ref());
+            (side.kind.to_string(), described)
+        });
+        let entry = DatasetEntry {
+            configuration: manifest::by_way_of_text(study),
+            code: manifest::describe_code(),
+            benchmark: manifest::describe_benchmark(&benchmark),
+            splits: BTreeMap::new(),
+            embedders: embedders.collect(),
+            prices: None,
+            machine: manifest::describe_machine(),
+            seconds: started.elapsed().as_secs_f64(),
+        };
+        datasets.insert(benchmark.name().to_owned(), vec![entry]);
+    }
+    rows.sort_by(|a, b| a.key().cmp(&b.key()));
+    let folder = options.out.join(&study.name);
+    let manifest = Manifest {
+        experiment: study.name.clone(),
+        datasets,
+    };
+    if !rows.is_empty() {
+        write_rows(&folder.join("latency.csv"), &rows)?;
+        manifest.write(&folder.join("manifest.json"))?;
+    }
+    Ok(LatencyRun {
+        folder,
+        rows,
+        manifest,
+        skipped: omissions.into_skipped(),
+    })
+}
+
+/// As many test queries as are to be timed, spread evenly over the test part.
+fn queries<'b>(study: &Latency, benchmark: &'b Benchmark, split: &Split) -> Vec<&'b Query> {
+    let wanted = study.queries.min(split.test.len());
+    let positions = (0..wanted).map(|index| index * split.test.len() / wanted);
+    positions
+        .map(|position| &benchmark.queries()[split.test[position]])
+        .collect()
+}
+
+/// The routers of one benchmark.
+struct Measuring<'a> {
+    study: &'a Latency,
+    dataset: &'a Dataset,
+    benchmark: &'a Benchmark,
+    queries: Vec<&'a Query>,
+    served: Vec<Served<'a>>,
+    observer: &'a dyn Observer,
+}
+
+/// The requests that a router answered, by pool.
+struct Timed<'a> {
+    served: &'a Served<'a>,
+    watches: Vec<Vec<Stopwatch>>,
+}
+
+/// What rows of one kind have in common.
+#[derive(Clone, Copy)]
+struct Labels<'a> {
+    pool: &'a str,
+    threads: &'a str,
+    callers: &'a str,
+}
+
+/// Of what has nothing to do with requests.
+const NO_REQUESTS: Labels<'_> = Labels {
+    pool: NONE,
+    threads: NONE,
+    callers: NONE,
+};
+
+impl Measuring<'_> {
+    fn rows(&self, sides: &[Side], memory: &dyn PeakMemory) -> Result<Vec<LatencyRow>, Error> {
+        let mut rows = Vec::new();
+        for side in sides {
+            rows.extend(self.sizes_of_embedder(side));
+        }
+        for served in &self.served {
+            rows.extend(self.sizes_of_router(served));
+        }
+        rows.extend(self.one_at_a_time(Threads::One)?);
+        if Threads::All.count() > 1 {
+            rows.extend(self.one_at_a_time(Threads::All)?);
+        }
+        if let Some(load) = &self.study.load {
+            rows.extend(self.under_load(load)?);
+            rows.extend(self.memory(load, memory));
+        }
+        Ok(rows)
+    }
+
+    fn one_at_a_time(&self, threads: Threads) -> Result<Vec<LatencyRow>, Error> {
+        let pools = self.pools();
+        let mut timed: Vec<Timed<'_>> = self
+            .served
+            .iter()
+            .map(|served| Timed {
+                served,
+                watches: vec![Vec::new(); pools.len()],
+            })
+            .collect();
+        let what = format!(
+            "{}: timing, threads: {}",
+            self.benchmark.name(),
+            threads.label()
+        );
+        self.observer.begin(&what, self.queries.len());
+        let warm_up = self.queries.len().div_ceil(10);
+        pool(threads.count())?.install(|| {
+            for query in self.queries.iter().take(warm_up) {
+                serve(query, &pools, threads, &mut timed)?;
+            }
+            for timed in &mut timed {
+                timed.watches.iter_mut().for_each(Vec::clear);
+            }
+            for query in &self.queries {
+                serve(query, &pools, threads, &mut timed)?;
+                // Whoever is first finds the query in no cache: everybody is, in turn.
+                timed.rotate_left(1);
+                self.observer.advance(1);
+            }
+            Ok::<(), Error>(())
+        })?;
+        self.observer.end();
+        let mut rows = Vec::new();
+        for timed in &timed {
+            for (pool, watches) in pools.iter().zip(&timed.watches) {
+                let labels = Labels {
+                    pool: &pool.to_string(),
+                    threads: threads.label(),
+                    callers: "1",
+                };
+                rows.extend(self.times(timed.served, labels, watches));
+            }
+        }
+        Ok(rows)
+    }
+
+    fn pools(&self) -> Vec<Pool> {
+        let is_there = |pool: &Pool| *pool == Pool::Catalogue || self.benchmark.has_candidates();
+        POOLS.into_iter().filter(is_there).collect()
+    }
+
+    /// The whole request in full, its parts in short.
+    fn times(
+        &self,
+        served: &Served<'_>,
+        labels: Labels<'_>,
+        watches: &[Stopwatch],
+    ) -> Vec<LatencyRow> {
+        let mut rows = Vec::new();
+        let mut add = |stage: &str, quantities: &[(&str, Duration)], count: u64| {
+            for (quantity, duration) in quantities {
+                let milliseconds = duration.as_secs_f64() * 1e3;
+                rows.push(LatencyRow {
+                    stage: stage.to_owned(),
+                    n: count as usize,
+                    ..self.row(served, labels, quantity, milliseconds)
+                });
+            }
+        };
+        if let Some(whole) = summary(watches, |watch| Some(watch.total())) {
+            let quantities = [
+                ("mean-ms", whole.mean),
+                ("p50-ms", whole.p50),
+                ("p95-ms", whole.p95),
+                ("p99-ms", whole.p99),
+                ("max-ms", whole.max),
+            ];
+            add(WHOLE, &quantities, whole.count);
+        }
+        let mut add_part = |stage: &str, of: &dyn Fn(&Stopwatch) -> Option<Duration>| {
+            if let Some(part) = summary(watches, of) {
+                add(
+                    stage,
+                    &[("p50-ms", part.p50), ("p95-ms", part.p95)],
+                    part.count,
+                );
+            }
+        };
+        add_part(ROUTER, &|watch| {
+            let parts = [Stage::Adapt, Stage::Score, Stage::Rerank];
+            Some(parts.into_iter().filter_map(|stage| watch.of(stage)).sum())
+        });
+        for stage in Stage::ALL {
+            add_part(&stage.to_string(), &|watch| watch.of(stage));
+        }
+        rows
+    }
+
+    fn under_load(&self, load: &Load) -> Result<Vec<LatencyRow>, Error> {
+        let served: Vec<&Served<'_>> = self.loaded(load).collect();
+        let what = format!("{}: concurrent callers", self.benchmark.name());
+        self.observer
+            .begin(&what, served.len() * load.callers.len());
+        let length = Duration::from_secs_f64(load.seconds);
+        let mut rows = Vec::new();
+        for served in served {
+            for &callers in &load.callers {
+                let (rate, count) = throughput(served, &self.queries, callers, length)?;
+                let labels = Labels {
+                    pool: &Pool::Catalogue.to_string(),
+                    threads: "1",
+                    callers: &callers.to_string(),
+                };
+                rows.push(LatencyRow {
+                    n: count,
+                    ..self.row(served, labels, "requests-per-second", rate)
+                });
+                self.observer.advance(1);
+            }
+        }
+        self.observer.end();
+        Ok(rows)
+    }
+
+    fn memory(&self, load: &Load, memory: &dyn PeakMemory) -> Vec<LatencyRow> {
+        let texts: Vec<&str> = self.queries.iter().map(|q| q.text.as_str()).collect();
+        let served: Vec<&Served<'_>> = self.loaded(load).collect();
+        let what = format!("{}: memory", self.benchmark.name());
+        self.observer.begin(&what, served.len());
+        let mut rows = Vec::new();
+        for served in served {
+            let kind = served.embedder.as_ref().map(|side| side.kind);
+            match memory.peak(self.dataset, kind, &served.entry.spec, &texts) {
+                Ok(bytes) => rows.push(LatencyRow {
+                    n: texts.len(),
+                    ..self.row(served, NO_REQUESTS, "peak-mib", mib(bytes as f64))
+                }),
+                Err(reason) => {
+                    let router = &served.entry.label;
+                    self.observer
+                        .note(&format!("no peak memory of {router}: {reason}"));
+                }
+            }
+            self.observer.advance(1);
+        }
+        self.observer.end();
+        rows
+    }
+
+    fn loaded<'s>(&'s self, load: &'s Load) -> impl Iterator<Item = &'s Served<'s>> {
+        self.served
+            .iter()
+            .filter(|served| load.routers.contains(&served.entry.label))
+    }
+
+    fn sizes_of_embedder(&self, side: &Side) -> [LatencyRow; 2] {
+        [
+            ("parameters", side.embedder.parameters() as f64),
+            ("file-mib", mib(side.embedder.bytes() as f64)),
+        ]
+        .map(|(quantity, value)| LatencyRow {
+            embedder: side.kind.to_string(),
+            ..self.blank(NO_REQUESTS, quantity, value)
+        })
+    }
+
+    fn sizes_of_router(&self, served: &Served<'_>) -> Vec<LatencyRow> {
+        let state = served.router.state();
+        let mut sizes = vec![
+            ("parameters", state.parameters() as f64),
+            ("fit-ms", served.fit.as_secs_f64() * 1e3),
+        ];
+        if let Ok(file) = state.to_bytes(&served.entry.spec) {
+            sizes.push(("file-mib", mib(file.len() as f64)));
+        }
+        sizes
+            .into_iter()
+            .map(|(quantity, value)| self.row(served, NO_REQUESTS, quantity, value))
+            .collect()
+    }
+
+    fn row(
+        &self,
+        served: &Served<'_>,
+        labels: Labels<'_>,
+        quantity: &str,
+        value: f64,
+    ) -> LatencyRow {
+        LatencyRow {
+            embedder: served.embedder_label(),
+            router: served.entry.label.clone(),
+            ..self.blank(labels, quantity, value)
+        }
+    }
+
+    fn blank(&self, labels: Labels<'_>, quantity: &str, value: f64) -> LatencyRow {
+        LatencyRow {
+            experiment: self.study.name.clone(),
+            dataset: self.benchmark.name().to_owned(),
+            pool: labels.pool.to_owned(),
+            embedder: NONE.to_owned(),
+            router: NONE.to_owned(),
+            threads: labels.threads.to_owned(),
+            callers: labels.callers.to_owned(),
+            stage: NONE.to_owned(),
+            quantity: quantity.to_owned(),
+            value: Number::new(value),
+            n: 1,
+        }
+    }
+}
+
+/// Has every router in turn answer one query, over one pool after the other: a router that went twice
+/// in a row would find its tools in the processor's cache.
+fn serve(
+    query: &Query,
+    pools: &[Pool],
+    threads: Threads,
+    timed: &mut [Timed<'_>],
+) -> Result<(), Error> {
+    for (position, &pool) in pools.iter().enumerate() {
+        for timed in &mut *timed {
+            let mut watch = Stopwatch::started();
+            black_box(timed.served.answer(query, pool, threads, &mut watch)?);
+            timed.watches[position].push(watch);
+        }
+    }
+    Ok(())
+}
+
+/// Of the requests that had the part.
+fn summary(
+    watches: &[Stopwatch],
+    part: impl Fn(&Stopwatch) -> Option<Duration>,
+) -> Option<LatencySummary> {
+    let mut latencies = Latencies::default();
+    for duration in watches.iter().filter_map(part) {
+        latencies.record(duration);
+    }
+    latencies.summary()
+}
+
+fn mib(bytes: f64) -> f64 {
+    bytes / f64::from(1 << 20)
+}

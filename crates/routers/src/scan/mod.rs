@@ -1,0 +1,235 @@
+//! An exact scan: the dot products of a query with every tool's vector, and the best k of them.
+//!
+//! [`Vectors`] holds the tools' vectors as they are, [`Quantised`] with a byte per component, which
+//! takes a quarter of the memory and, as large scans wait for memory, of the time.
+//!
+//! ```
+//! use ndarray::array;
+//! use oats_routers::scan::Vectors;
+//!
+//! let tools = Vectors::new(array![[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]);
+//! let query = [0.0, 1.0];
+//!
+//! let best = tools.search(&query, None, 2);
+//! assert_eq!((best[0].tool, best[0].score), (2, 1.0));
+//! assert_eq!((best[1].tool, best[1].score), (1, 0.8));
+//!
+//! let listed = tools.quantised().search(&query, Some(&[0, 1]), 1);
+//! assert_eq!(listed[0].tool, 1);
+//! assert!((listed[0].score - 0.8).abs() < 0.01);
+//! ```
+//!
+//! # Same bits
+//! A score depends on its two vectors alone: neither the instruction set that the machine offers, nor
+//! the number of threads, nor the other tools change a bit of it. Sums of f32 are formed in the order
+//! of ndarray's `dot`, in eight lanes without fused multiplication; those of bytes are exact.
+//!
+//! # Threads and memory
+//! Up to [`PARALLEL_ABOVE`] tools are scanned on the calling thread; above, chunks of the catalogue
+//! are scanned on rayon's threads, which keep their own best k. Candidates are always scanned on the
+//! calling thread. There, the returned ranking is all that is allocated; it has room for 2k tools,
+//! at least k + 64 (but not for more than the pool has).
+
+mod dot;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
+use oats_datasets::ToolId;
+use rayon::prelude::*;
+
+use crate::{Ranked, router::Best};
+
+/// Catalogues of more tools than that are scanned by several threads.
+pub const PARALLEL_ABOVE: usize = 32_768;
+
+/// Tools that a thread scans at a time; so many that handing them out costs nothing beside it.
+const CHUNK: usize = 8_192;
+
+/// Tools that are scored before they are ranked: few enough for the stack.
+const BLOCK: usize = 64;
+
+/// Tool vectors in f32.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vectors {
+    /// Tools × d, row by row.
+    tools: Array2<f32>,
+}
+
+impl Vectors {
+    /// One row per tool (tools × d). The scores are cosines if the rows have length 1.
+    pub fn new(tools: Array2<f32>) -> Self {
+        Self {
+            tools: row_by_row(tools),
+        }
+    }
+
+    /// The same vectors with a byte per component.
+    pub fn quantised(&self) -> Quantised {
+        let scales: Array1<f32> = self.tools.rows().into_iter().map(scale).collect();
+        let mut codes = Array2::zeros(self.tools.raw_dim());
+        let scale_of_row = scales.view().insert_axis(Axis(1));
+        Zip::from(&mut codes)
+            .and(&self.tools)
+            .and_broadcast(scale_of_row)
+            .for_each(|code, &x, &scale| *code = code_of(x, scale));
+        Quantised { codes, scales }
+    }
+
+    /// The best `k` tools by dot product with `query` (d components), best first, in the order of
+    /// [`top_k`](crate::top_k); among the `candidates` only, where they are given.
+    ///
+    /// # Panics
+    /// If the query has another length than the vectors, or a candidate is not in the catalogue.
+    pub fn search(&self, query: &[f32], candidates: Option<&[ToolId]>, k: usize) -> Vec<Ranked> {
+        assert_eq!(query.len(), self.tools.ncols(), "components of the query");
+        let rows = flat(&self.tools);
+        best(self.tools.nrows(), candidates, k, |tools, scores| {
+            dot::products(rows, query, tools, scores);
+        })
+    }
+
+    /// What scanning the whole catalogue reads, in bytes.
+    pub fn bytes(&self) -> usize {
+        size_of_val(flat(&self.tools))
+    }
+
+    /// The vectors (tools × d).
+    pub fn view(&self) -> ArrayView2<'_, f32> {
+        self.tools.view()
+    }
+}
+
+/// Tool vectors in int8: a component is a whole number from −127 to 127 times its vector's scale.
+///
+/// The query is rounded in the same way, so that products are summed in whole numbers. A dot product is
+/// off by at most √d/2·(s·|q| + r·|t|) + d·r·s/4, rounding to f32 aside, for a query q of scale r and a
+/// tool vector t of scale s. For unit vectors that embedders make it is some thousandths.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantised {
+    /// Tools × d, row by row.
+    codes: Array2<i8>,
+    /// What a code of 1 stands for, by tool.
+    scales: Array1<f32>,
+}
+
+impl Quantised {
+    /// Vectors that were quantised before: codes (tools × d) and a scale for each tool. `None` if there
+    /// are more of the ones than of the others.
+    pub fn from_parts(codes: Array2<i8>, scales: Array1<f32>) -> Option<Self> {
+        let codes = row_by_row(codes);
+        (codes.nrows() == scales.len()).then_some(Self { codes, scales })
+    }
+
+    /// The codes (tools × d), and what a code of 1 stands for, by tool.
+    pub fn parts(&self) -> (ArrayView2<'_, i8>, ArrayView1<'_, f32>) {
+        (self.codes.view(), self.scales.view())
+    }
+
+    /// The best `k` tools as [`Vectors::search`] gives them, by the rounded vectors.
+    ///
+    /// # Panics
+    /// As [`Vectors::search`].
+    pub fn search(&self, query: &[f32], candidates: Option<&[ToolId]>, k: usize) -> Vec<Ranked> {
+        /// More components than embedders make; longer queries are allocated.
+        const ON_STACK: usize = 2048;
+
+        assert_eq!(query.len(), self.codes.ncols(), "components of the query");
+        let (mut stack, mut heap) = ([0; ON_STACK], Vec::new());
+        let asked = match stack.get_mut(..query.len()) {
+            Some(asked) => asked,
+            None => {
+                heap.resize(query.len(), 0);
+                heap.as_mut_slice()
+            }
+        };
+        let query_scale = scale(query.into());
+        for (code, &x) in asked.iter_mut().zip(query) {
+            *code = code_of(x, query_scale).into();
+        }
+        let (codes, asked) = (flat(&self.codes), &*asked);
+        best(self.codes.nrows(), candidates, k, |tools, scores| {
+            dot::products(codes, asked, tools, scores);
+            for (score, &tool) in scores.iter_mut().zip(tools) {
+                *score *= query_scale * self.scales[tool];
+            }
+        })
+    }
+
+    /// What scanning the whole catalogue reads, in bytes.
+    pub fn bytes(&self) -> usize {
+        size_of_val(flat(&self.codes)) + self.scales.len() * size_of::<f32>()
+    }
+}
+
+/// What a code of 1 stands for in this vector.
+fn scale(vector: ArrayView1<'_, f32>) -> f32 {
+    vector.iter().fold(0.0f32, |most, x| most.max(x.abs())) / 127.0
+}
+
+fn code_of(x: f32, scale: f32) -> i8 {
+    // 0 where all components are: casts make 0 of what is not a number.
+    (x / scale).round() as i8
+}
+
+fn row_by_row<T: Clone>(matrix: Array2<T>) -> Array2<T> {
+    if matrix.is_standard_layout() {
+        matrix
+    } else {
+        matrix.as_standard_layout().into_owned()
+    }
+}
+
+fn flat<T>(matrix: &Array2<T>) -> &[T] {
+    matrix.as_slice().expect("it lies row by row")
+}
+
+/// The best `k` tools by what `score` writes for the tools that it is given.
+fn best(
+    catalogue_size: usize,
+    candidates: Option<&[ToolId]>,
+    k: usize,
+    score: impl Fn(&[ToolId], &mut [f32]) + Sync,
+) -> Vec<Ranked> {
+    let best = match candidates {
+        Some(listed) => {
+            let best = Best::new(k, listed.len());
+            scan(best, listed.iter().copied(), &score)
+        }
+        None if catalogue_size <= PARALLEL_ABOVE => {
+            let best = Best::new(k, catalogue_size);
+            scan(best, 0..catalogue_size, &score)
+        }
+        None => (0..catalogue_size.div_ceil(CHUNK))
+            .into_par_iter()
+            .fold(
+                || Best::new(k, CHUNK),
+                |best, chunk| {
+                    let from = chunk * CHUNK;
+                    scan(best, from..catalogue_size.min(from + CHUNK), &score)
+                },
+            )
+            .reduce(|| Best::new(k, 0), Best::merge),
+    };
+    best.into_ranking()
+}
+
+fn scan(
+    mut best: Best,
+    mut pool: impl Iterator<Item = ToolId>,
+    score: impl Fn(&[ToolId], &mut [f32]),
+) -> Best {
+    let (mut tools, mut scores) = ([0; BLOCK], [0.0; BLOCK]);
+    loop {
+        let mut count = 0;
+        for (place, tool) in tools.iter_mut().zip(&mut pool) {
+            *place = tool;
+            count += 1;
+        }
+        if count == 0 {
+            return best;
+        }
+        score(&tools[..count], &mut scores[..count]);
+        for (&tool, &score) in tools[..count].iter().zip(&scores) {
+            best.offer(Ranked { tool, score });
+        }
+    }
+}

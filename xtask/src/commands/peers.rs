@@ -1,0 +1,256 @@
+//! `cargo xtask peers`: routers here beside other libraries, in one run.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{self, Write},
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use oats_datasets::Dataset;
+use oats_harness::{
+    Manifest, PeersPlan, Workers, bless_peers, peers_report, rows::read_rows, run_peers,
+    write_whole,
+};
+
+use crate::{
+    Ending, figures,
+    options::{Places, dataset, dataset_names, make_out},
+    progress::Terminal,
+    workspace,
+};
+
+/// Time routers here beside other libraries that do the same, in one run.
+///
+/// Makes a virtual environment with sentence-transformers, semantic-router, bm25s, rank-bm25,
+/// scikit-learn and NumPy from PyPI (some 6 GB: torch brings CUDA's libraries), starts each as a
+/// process of its own, and has them and ours take turns on the same queries, machine and threads.
+/// MiniLM's weights are needed: cargo xtask fetch minilm. A peer that fails is named, and the others
+/// go on.
+///
+/// Exit code: 0 if all was run, 2 if a peer failed or on bad input.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask peers
+  cargo xtask peers --quick
+  cargo xtask peers --datasets toolbench --queries 500 --threads 1
+  cargo xtask peers --bless      update results/peers with what was run")]
+pub(crate) struct Args {
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = dataset,
+          help = format!("The data sets, separated by commas [default: metatool,toolbench,toole, quick: metatool]: {}", dataset_names()))]
+    datasets: Option<Vec<Dataset>>,
+    /// How many test queries are timed [default: 200, quick: 20].
+    #[arg(long, value_name = "N")]
+    queries: Option<NonZeroUsize>,
+    /// How often what is fitted is fitted [default: 5, quick: 1].
+    #[arg(long, value_name = "N")]
+    fits: Option<NonZeroUsize>,
+    /// Numbers of threads, separated by commas [default: 1, and as many as there are].
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
+    threads: Option<Vec<NonZeroUsize>>,
+    /// A first look: few queries, one fit, one data set.
+    #[arg(long)]
+    quick: bool,
+    /// Where the results go: DIR/peers/ [default: the workspace's target/run].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The virtual environment; it is made, or completed, if need be [default: the workspace's
+    /// target/peers-venv].
+    #[arg(long, value_name = "DIR")]
+    venv: Option<PathBuf>,
+    /// Seconds that a peer may take to load, and for an answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
+    patience: u64,
+    /// Update results/peers with what was run; other data sets stay.
+    #[arg(long)]
+    bless: bool,
+    /// A script that stands for all peers, run by python3 without a virtual environment.
+    #[arg(long, value_name = "FILE", hide = true)]
+    worker: Option<PathBuf>,
+    #[command(flatten)]
+    places: Places,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Ending> {
+    let out = workspace::out_or(args.out.as_deref(), "target/run")?;
+    make_out(&out)?;
+    let resources = args.places.resources()?;
+    let workers = args.workers()?;
+    let summary = run_peers(
+        &args.plan(),
+        &workers,
+        &resources,
+        &out,
+        &Terminal::default(),
+    )?;
+
+    let mut stdout = io::stdout();
+    let reasons: BTreeSet<&String> = summary.skipped.iter().map(|skip| &skip.reason).collect();
+    for reason in &reasons {
+        writeln!(stdout, "not run: {reason}")?;
+    }
+    ensure!(
+        !summary.rows.is_empty(),
+        "nothing could be run; the reasons are above"
+    );
+    write!(stdout, "\n{}", write_report(&summary.folder)?)?;
+    writeln!(stdout, "\nResults are in {}", summary.folder.display())?;
+    if !summary.failed.is_empty() {
+        bail!(
+            "of the peers, these failed: {}; the results are those of the others",
+            summary.failed.join("; ")
+        );
+    }
+    if args.bless {
+        ensure!(
+            reasons.is_empty(),
+            "--bless: nothing was taken over, since something was not run; the reasons are above"
+        );
+        let results = workspace::root()?.join("results/peers");
+        bless_peers(&summary.folder, &results)?;
+        write_report(&results)?;
+        writeln!(stdout, "Blessed: {} holds what was run.", results.display())?;
+    }
+    Ok(Ending::Fine)
+}
+
+/// Draws the figure of the rows in `folder`, and writes their README.md.
+fn write_report(folder: &Path) -> Result<String> {
+    figures::draw_peers(&read_rows(&folder.join("peers.csv"))?, folder)?;
+    let text = report(folder)?;
+    write_whole(&folder.join("README.md"), |out| {
+        out.write_all(text.as_bytes())
+    })?;
+    Ok(text)
+}
+
+fn report(folder: &Path) -> Result<String> {
+    let manifest = Manifest::read(&folder.join("manifest.json"))?;
+    let manifest = manifest
+        .with_context(|| format!("{} has no manifest.json; run it again", folder.display()))?;
+    let figure = Some("peers.png").filter(|figure| folder.join(figure).exists());
+    let rows = read_rows(&folder.join("peers.csv"))?;
+    Ok(peers_report(&rows, &manifest, figure))
+}
+
+impl Args {
+    fn plan(&self) -> PeersPlan {
+        let or = |given: Option<NonZeroUsize>, whole, quick| {
+            given.map_or(if self.quick { quick } else { whole }, NonZeroUsize::get)
+        };
+        let datasets = match &self.datasets {
+            Some(datasets) => datasets.clone(),
+            None if self.quick => vec![Dataset::Metatool],
+            None => vec![Dataset::Metatool, Dataset::Toolbench, Dataset::Toole],
+        };
+        let mut threads: Vec<usize> = match &self.threads {
+            Some(threads) => threads.iter().map(|threads| threads.get()).collect(),
+            None => vec![
+                1,
+                thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            ],
+        };
+        threads.sort_unstable();
+        threads.dedup();
+        PeersPlan {
+            datasets,
+            queries: or(self.queries, 200, 20),
+            fits: or(self.fits, 5, 1),
+            threads,
+        }
+    }
+
+    fn workers(&self) -> Result<Workers> {
+        let patience = Duration::from_secs(self.patience);
+        if let Some(script) = &self.worker {
+            return Ok(Workers {
+                python: python().into(),
+                script: script.clone(),
+                patience,
+            });
+        }
+        let peers = workspace::root()?.join("xtask/peers");
+        let venv = match &self.venv {
+            Some(folder) => folder.clone(),
+            None => workspace::root()?.join("target/peers-venv"),
+        };
+        Ok(Workers {
+            python: environment(&venv, &peers.join("requirements.txt"), self.places.offline)?,
+            script: peers.join("worker.py"),
+            patience,
+        })
+    }
+}
+
+fn python() -> &'static str {
+    if cfg!(windows) { "python" } else { "python3" }
+}
+
+/// The interpreter of a virtual environment with these packages. It is made, unless it is there and was
+/// made for them: then they stand in it, too.
+fn environment(venv: &Path, requirements: &Path, offline: bool) -> Result<PathBuf> {
+    let folder = if cfg!(windows) { "Scripts" } else { "bin" };
+    let python_there = venv.join(folder).join(python());
+    let made_for = venv.join("oats-requirements.txt");
+    let wanted = fs::read_to_string(requirements)
+        .with_context(|| format!("cannot read {}", requirements.display()))?;
+    if fs::read_to_string(&made_for).is_ok_and(|made_for| made_for == wanted) {
+        return Ok(python_there);
+    }
+    ensure!(
+        !offline,
+        "the virtual environment {} is not there or was made for other packages; leave out \
+         --offline, or name another with --venv",
+        venv.display()
+    );
+    eprintln!(
+        "making the virtual environment {}, some minutes and 6 GB",
+        venv.display()
+    );
+    succeed(Command::new(python()).args(["-m", "venv"]).arg(venv))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--no-input", "-r"];
+    succeed(Command::new(&python_there).args(pip).arg(requirements))?;
+    write_whole(&made_for, |out| out.write_all(wanted.as_bytes()))?;
+    Ok(python_there)
+}
+
+/// Runs a command, and tells its last word if it fails.
+fn succeed(command: &mut Command) -> Result<()> {
+    let line = format!("{command:?}").replace('"', "");
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run {line}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let log = String::from_utf8_lossy(&output.stderr);
+    let error = log.lines().rev().find(|line| line.contains("ERROR"));
+    let words = error.or(log.lines().last()).unwrap_or("no message");
+    bail!("{line} failed ({}): {words}", output.status);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_answer_is_that_of_the_committed_rows() -> Result<()> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .context("the workspace")?;
+        let folder = root.join("results/peers");
+        if !folder.exists() {
+            return Ok(()); // It was not run yet.
+        }
+        ensure!(
+            fs::read_to_string(folder.join("README.md"))? == report(&folder)?,
+            "results/peers/README.md is stale: run `cargo xtask peers --bless`"
+        );
+        Ok(())
+    }
+}
