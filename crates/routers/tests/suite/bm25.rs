@@ -169,3 +169,12 @@ fn every_fit_and_every_number_of_threads_gives_the_same_bits() {
         assert!(again == first);
     }
 }
+
+#[test]
+fn words_are_split_stopped_and_stemmed() {
+    let words = Bm25::words("book_clinic_visit: books the visits, DownloadFile");
+    let expected = [
+        "book", "clinic", "visit", "book", "visit", "download", "file",
+    ];
+    assert_eq!(words, expected);
+}
