@@ -1,7 +1,7 @@
 //! How long requests take: a panel for each dataset, a row for each router, p50 to p99 by embedder.
 
 use anyhow::Result;
-use oats_harness::rows::LatencyRow;
+use oats_harness::{Latency, rows::LatencyRow};
 use plotters::{
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
@@ -28,7 +28,12 @@ struct Range<'a> {
     p99: f64,
 }
 
-pub(super) fn draw(rows: &[LatencyRow], routers: &[&str], title: &str) -> Result<Option<String>> {
+pub(super) fn draw(study: &Latency, rows: &[LatencyRow], title: &str) -> Result<Option<String>> {
+    let routers: Vec<&str> = study
+        .routers
+        .iter()
+        .map(|router| router.label.as_str())
+        .collect();
     let rows: Vec<&LatencyRow> = rows
         .iter()
         .filter(|row| row.pool == "catalogue" && row.stage == "all")
@@ -76,7 +81,7 @@ pub(super) fn draw(rows: &[LatencyRow], routers: &[&str], title: &str) -> Result
                 .copied()
                 .filter(|row| row.dataset == *dataset)
                 .collect();
-            draw_panel(&panel, routers, &embedders, &own)?;
+            draw_panel(&panel, &routers, &embedders, &own)?;
         }
         Ok(())
     })?;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use oats_harness::{
-    Experiment, FrontierPoints, Growth, Manifest, Study, growths,
+    Experiment, FrontierPoints, Growth, Latency, Manifest, Study, growths,
     rows::{
         CostRow, LatencyRow, MetricRow, PeerRow, Row, ScalingRow, means_over_most_seeds, read_rows,
     },
@@ -42,7 +42,7 @@ enum Draw {
     Ranking(fn(&Shown<'_>, &str) -> Result<Option<String>>),
     Costs(fn(&[CostRow], &str) -> Result<Option<String>>),
     Growth(fn(&[CostRow], &ModelPrice, &str) -> Result<Option<String>>),
-    Latency(fn(&[LatencyRow], &[&str], &str) -> Result<Option<String>>),
+    Latency(fn(&Latency, &[LatencyRow], &str) -> Result<Option<String>>),
     Scaling(fn(&[Growth], &str) -> Result<Option<String>>),
     Frontier(fn(&FrontierPoints, &str) -> Result<Option<String>>),
 }
@@ -151,8 +151,7 @@ pub(crate) fn draw(
         }
         (Study::Latency(study), Draw::Latency(draw)) => {
             let rows: Vec<LatencyRow> = read_rows(&folder.join("latency.csv"))?;
-            let routers = study.routers.iter().map(|router| router.label.as_str());
-            draw(&rows, &routers.collect::<Vec<_>>(), figure.title)?
+            draw(study, &rows, figure.title)?
         }
         (Study::Scaling(_), Draw::Scaling(draw)) => {
             let rows: Vec<ScalingRow> = read_rows(&folder.join("scaling.csv"))?;

@@ -51,7 +51,7 @@ impl Problem {
         };
         Self {
             tools: (0..tools)
-                .map(|tool| Tool::new(&format!("tool {tool}"), ""))
+                .map(|tool| Tool::new(format!("tool {tool}"), ""))
                 .collect(),
             tool_embeddings: unit_vectors(tools, dimension, 0),
             queries: (0..queries).map(query).collect(),

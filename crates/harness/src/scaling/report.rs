@@ -1,6 +1,6 @@
 //! The answer, written from the rows.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::fmt::Write as _;
 
 use super::Scaling;
 use crate::{
@@ -28,32 +28,34 @@ pub struct Growth {
 
 /// How the operations grow, by operation, then threads.
 pub fn growths(rows: &[ScalingRow]) -> Vec<Growth> {
-    let mut points: BTreeMap<(&str, usize), (&'static str, Vec<(f64, f64)>)> = BTreeMap::new();
+    let mut growths: Vec<Growth> = Vec::new();
     for row in rows.iter().filter(|row| row.quantity == "median-ms") {
         let (along, size) = match row.outcomes.as_str() {
-            NONE => ("tools", &row.tools),
-            outcomes => ("outcomes", &outcomes.to_owned()),
+            NONE => ("tools", row.tools.as_str()),
+            outcomes => ("outcomes", outcomes),
         };
         let (Ok(size), Ok(threads)) = (size.parse(), row.threads.parse()) else {
             continue;
         };
-        let of = points.entry((&row.operation, threads));
-        let (_, of) = of.or_insert_with(|| (along, Vec::new()));
-        of.push((size, row.value.get()));
-    }
-    points
-        .into_iter()
-        .map(|((operation, threads), (along, mut points))| {
-            points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            Growth {
-                operation: operation.to_owned(),
+        let point = (size, row.value.get());
+        let mut known = growths.iter_mut();
+        match known.find(|of| of.operation == row.operation && of.threads == threads) {
+            Some(growth) => growth.points.push(point),
+            None => growths.push(Growth {
+                operation: row.operation.clone(),
                 along,
                 threads,
-                exponent: exponent(&points),
-                points,
-            }
-        })
-        .collect()
+                points: vec![point],
+                exponent: None,
+            }),
+        }
+    }
+    for growth in &mut growths {
+        growth.points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        growth.exponent = exponent(&growth.points);
+    }
+    growths.sort_by(|a, b| (&a.operation, a.threads).cmp(&(&b.operation, b.threads)));
+    growths
 }
 
 fn exponent(points: &[(f64, f64)]) -> Option<(f64, f64)> {
