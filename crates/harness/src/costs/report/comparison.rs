@@ -161,7 +161,7 @@ pub(super) fn answer(study: &CostComparison, counted: &Counted<'_>) -> String {
         let _ = writeln!(
             text,
             "- **The router's own cost is next to nothing**: {} ms of a core are {} per million requests at {}. The \
-             time is assumed here; [frontier](../frontier/README.md) measures it.",
+             time is assumed here; [latency](../latency/README.md) measures it.",
             study.router_milliseconds,
             money(router.value.get()),
             router.price
