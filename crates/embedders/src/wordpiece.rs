@@ -53,10 +53,14 @@ impl WordPieces {
         Self::of_table(&SafeTensors::deserialize(BUILTIN).map_err(invalid)?)
     }
 
-    /// The tokeniser over a table's `vocabulary`: one token a line, its id the line's number.
+    /// The tokeniser over a table's `vocabulary`.
     pub(crate) fn of_table(table: &SafeTensors) -> Result<Self> {
         let vocabulary = tensor(table, "vocabulary", Dtype::U8)?;
-        let vocabulary = std::str::from_utf8(vocabulary.data()).map_err(invalid)?;
+        Self::new(std::str::from_utf8(vocabulary.data()).map_err(invalid)?)
+    }
+
+    /// The tokeniser over this vocabulary: one token a line, its id the line's number.
+    pub(crate) fn new(vocabulary: &str) -> Result<Self> {
         let ids = WordPiece::read_bytes(vocabulary.as_bytes()).map_err(invalid)?;
         if ids.len() != vocabulary.split('\n').count() {
             return Err(invalid("a token is empty or occurs twice"));
