@@ -169,7 +169,8 @@ pub(crate) fn keep_best(mut pool: Vec<Ranked>, k: usize) -> Vec<Ranked> {
     pool
 }
 
-fn best_first(a: &Ranked, b: &Ranked) -> Ordering {
+/// The order [`top_k`] describes.
+pub(crate) fn best_first(a: &Ranked, b: &Ranked) -> Ordering {
     b.score
         .partial_cmp(&a.score)
         .unwrap_or_else(|| a.score.is_nan().cmp(&b.score.is_nan()))

@@ -1,8 +1,9 @@
 //! What the stages read from the training queries: for which of them a tool was right (Q⁺), and for
 //! which it was wrong (Q⁻).
 
-use ndarray::{Array1, ArrayView1, ArrayView2};
+use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use oats_datasets::ToolId;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -97,43 +98,81 @@ pub(super) fn ranked(
 /// The sum of some vectors.
 #[derive(Clone, Debug)]
 pub(super) struct Sum {
-    sum: Array1<f64>,
+    sum: Vec<f64>,
     count: usize,
 }
 
 impl Sum {
-    fn add(&mut self, vector: ArrayView1<'_, f32>) {
-        self.sum
-            .zip_mut_with(&vector, |sum, &x| *sum += f64::from(x));
-        self.count += 1;
+    fn zero(dimension: usize) -> Self {
+        Self {
+            sum: vec![0.0; dimension],
+            count: 0,
+        }
+    }
+
+    /// Adds vectors, one after the other.
+    fn add<'v>(&mut self, vectors: impl Iterator<Item = &'v [f32]>) {
+        Arch::new().dispatch(Addition { to: self, vectors });
     }
 
     pub(super) fn mean(&self) -> Array1<f64> {
-        &self.sum / self.count as f64
+        let count = self.count as f64;
+        self.sum.iter().map(|sum| sum / count).collect()
     }
 }
 
-/// Per tool that is paired with some query, in rising order, the sum of the queries' vectors in the
-/// order of `pairs`, on top of what `before` has of the tool.
-pub(super) fn sums_by_tool<'v, Q: Copy + Send + Sync>(
-    mut pairs: Vec<(Q, ToolId)>,
-    vector: impl Fn(Q) -> ArrayView1<'v, f32> + Sync,
+struct Addition<'s, V> {
+    to: &'s mut Sum,
+    vectors: V,
+}
+
+impl<'v, V: Iterator<Item = &'v [f32]>> WithSimd for Addition<'_, V> {
+    type Output = ();
+
+    // The loop is plain; inlined here, the compiler makes the machine's widest instructions of it.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for vector in self.vectors {
+            for (sum, &x) in self.to.sum.iter_mut().zip(vector) {
+                *sum += f64::from(x);
+            }
+            self.to.count += 1;
+        }
+    }
+}
+
+/// Per tool (of so many) that is paired with some query, in rising order, the sum of the queries'
+/// vectors in the order of `pairs`, on top of what `before` has of the tool.
+pub(super) fn sums_by_tool<'v>(
+    pairs: &[(usize, ToolId)],
+    tools: usize,
+    vector: impl Fn(usize) -> &'v [f32] + Sync,
     before: impl Fn(ToolId) -> Option<&'v Sum> + Sync,
 ) -> Vec<(ToolId, Sum)> {
-    pairs.par_sort_by_key(|&(_, tool)| tool);
-    let by_tool: Vec<&[(Q, ToolId)]> = pairs.chunk_by(|a, b| a.1 == b.1).collect();
-    by_tool
+    // Sorted by counting. `ends[tool]` is where the tool's queries end, once they are in place.
+    let mut ends = vec![0; tools + 1];
+    for &(_, tool) in pairs {
+        ends[tool + 1] += 1;
+    }
+    for tool in 0..tools {
+        ends[tool + 1] += ends[tool];
+    }
+    let mut queries = vec![0; pairs.len()];
+    for &(query, tool) in pairs {
+        queries[ends[tool]] = query;
+        ends[tool] += 1;
+    }
+    (0..tools)
         .into_par_iter()
-        .map(|pairs| {
-            let (first, tool) = pairs[0];
-            let mut sum = before(tool).cloned().unwrap_or_else(|| Sum {
-                sum: Array1::zeros(vector(first).len()),
-                count: 0,
-            });
-            for &(query, _) in pairs {
-                sum.add(vector(query));
-            }
-            (tool, sum)
+        .filter_map(|tool| {
+            let start = tool.checked_sub(1).map_or(0, |last| ends[last]);
+            let queries = &queries[start..ends[tool]];
+            let dimension = vector(*queries.first()?).len();
+            let mut sum = before(tool)
+                .cloned()
+                .unwrap_or_else(|| Sum::zero(dimension));
+            sum.add(queries.iter().map(|&query| vector(query)));
+            Some((tool, sum))
         })
         .collect()
 }
@@ -146,8 +185,15 @@ pub(super) fn means_by_tool(
     tools: usize,
 ) -> Vec<Option<Array1<f64>>> {
     let mut means = vec![None; tools];
-    for (tool, sum) in sums_by_tool(pairs.to_vec(), |query| queries.row(query), |_| None) {
+    let vector = |query| row(&queries, query);
+    for (tool, sum) in sums_by_tool(pairs, tools, vector, |_| None) {
         means[tool] = Some(sum.mean());
     }
     means
+}
+
+/// A row of checked training vectors, whose components stand side by side.
+pub(super) fn row<'v>(vectors: &ArrayView2<'v, f32>, row: usize) -> &'v [f32] {
+    let vector = vectors.index_axis_move(Axis(0), row);
+    vector.to_slice().unwrap_or_default()
 }

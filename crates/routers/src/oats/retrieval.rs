@@ -10,7 +10,7 @@ use oats_datasets::ToolId;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::{Ranked, router::keep_best};
+use crate::{Ranked, router::best_first};
 
 /// Tools of a panel.
 const WIDTH: usize = 32;
@@ -65,7 +65,7 @@ impl Panels {
                     best: &mut best,
                 });
             }
-            best.into_iter().map(Best::finish).collect::<Vec<_>>()
+            best.into_iter().map(|best| best.list).collect::<Vec<_>>()
         });
         blocks.flatten_iter().collect()
     }
@@ -97,17 +97,15 @@ impl Product<'_> {
     #[inline(always)]
     fn run<S: Simd, const REGISTERS: usize, const AT_ONCE: usize>(self, simd: S) {
         let dimension = self.panels.dimension;
-        let packed: Vec<[f32; AT_ONCE]> = self
-            .queries
-            .chunks(AT_ONCE)
-            .flat_map(|group| {
-                let component = |query: usize, at: usize| match group.get(query) {
-                    Some((vector, _)) => vector[at],
-                    None => 0.0,
-                };
-                (0..dimension).map(move |at| std::array::from_fn(|query| component(query, at)))
-            })
-            .collect();
+        let groups = self.queries.chunks(AT_ONCE);
+        let mut packed = vec![[0.0; AT_ONCE]; groups.len() * dimension];
+        for (packed, group) in packed.chunks_exact_mut(dimension).zip(groups) {
+            for (at, (vector, _)) in group.iter().enumerate() {
+                for (packed, &x) in packed.iter_mut().zip(*vector) {
+                    packed[at] = x;
+                }
+            }
+        }
         let panel_size = dimension * WIDTH;
         let blocks = self.panels.values.chunks(PANELS * panel_size);
         for (block, tools) in blocks.zip(self.panels.tools.chunks(PANELS * WIDTH)) {
@@ -148,10 +146,11 @@ fn tile<S: Simd, const REGISTERS: usize, const AT_ONCE: usize>(
     sums
 }
 
-/// The best tools of a query so far, and some that may be among them.
+/// The best tools of a query so far.
 struct Best {
     k: usize,
-    pool: Vec<Ranked>,
+    /// Best first, at most `k`.
+    list: Vec<Ranked>,
     /// What a tool must score to be among the best `k`.
     threshold: f32,
 }
@@ -160,10 +159,12 @@ impl Best {
     fn of(known: &[Ranked], k: usize) -> Self {
         let mut best = Self {
             k,
-            pool: known.to_vec(),
+            list: Vec::new(),
             threshold: f32::NEG_INFINITY,
         };
-        best.prune();
+        for &known in known {
+            best.insert(known);
+        }
         best
     }
 
@@ -183,24 +184,20 @@ impl Best {
     fn add(&mut self, tools: &[ToolId], scores: &[f32]) {
         for (&tool, &score) in tools.iter().zip(scores) {
             if score >= self.threshold {
-                self.pool.push(Ranked { tool, score });
-                if self.pool.len() >= self.k.saturating_mul(2).max(16) {
-                    self.prune();
-                }
+                self.insert(Ranked { tool, score });
             }
         }
     }
 
-    fn prune(&mut self) {
-        if self.pool.len() >= self.k {
-            self.pool = keep_best(std::mem::take(&mut self.pool), self.k);
-            if let Some(last) = self.pool.last() {
-                self.threshold = last.score;
+    fn insert(&mut self, ranked: Ranked) {
+        let better = |kept: &Ranked| best_first(kept, &ranked).is_lt();
+        let place = self.list.iter().rposition(better).map_or(0, |at| at + 1);
+        if place < self.k {
+            self.list.truncate(self.k - 1);
+            self.list.insert(place, ranked);
+            if self.list.len() == self.k {
+                self.threshold = self.list[self.k - 1].score;
             }
         }
-    }
-
-    fn finish(self) -> Vec<Ranked> {
-        keep_best(self.pool, self.k)
     }
 }

@@ -1,6 +1,8 @@
 //! A refinement that goes on: outcomes arrive, and the tools they touch are refined again.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, CowArray, Ix2};
+use std::borrow::Cow;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use oats_datasets::ToolId;
 use rayon::prelude::*;
 
@@ -10,7 +12,7 @@ use crate::{
     baselines::Dense,
     oats::{
         Negatives,
-        outcomes::{Sum, failed_tools, ranked, sums_by_tool},
+        outcomes::{Sum, failed_tools, ranked, row, sums_by_tool},
         retrieval::Panels,
     },
     training::check_queries,
@@ -33,9 +35,9 @@ pub struct Refinement<'a> {
     successes: Vec<Option<Sum>>,
     /// What was logged of each tool's Q⁻.
     failures: Vec<Option<Sum>>,
-    /// Batches with a labelled query.
-    vectors: Vec<CowArray<'a, f32, Ix2>>,
     labelled: Vec<Labelled>,
+    /// Of each labelled query.
+    vectors: Vec<Cow<'a, [f32]>>,
     /// What each labelled query retrieves, per round.
     retrieved: Vec<Vec<Vec<Ranked>>>,
     /// All tools after each round; as long as no query is labelled, after the last alone.
@@ -44,8 +46,6 @@ pub struct Refinement<'a> {
 
 #[derive(Clone, Debug)]
 struct Labelled {
-    batch: usize,
-    row: usize,
     right: Vec<ToolId>,
     candidates: Vec<ToolId>,
     /// The best K of the tools that never move, which are the same in all rounds.
@@ -68,12 +68,15 @@ impl<'a> Refinement<'a> {
             original: training.tool_embeddings,
             successes: vec![None; tools],
             failures: vec![None; tools],
-            vectors: Vec::new(),
             labelled: Vec::new(),
+            vectors: Vec::new(),
             retrieved: vec![Vec::new(); params.rounds],
             refined: vec![training.tool_embeddings.to_owned()],
         };
-        refinement.take(&training.queries, training.query_embeddings.into());
+        let vectors = training.query_embeddings;
+        refinement.take(&training.queries, vectors, |query| {
+            Cow::Borrowed(row(&vectors, query))
+        });
         refinement
     }
 
@@ -88,7 +91,9 @@ impl<'a> Refinement<'a> {
         embeddings: ArrayView2<'_, f32>,
     ) -> Result<Vec<ToolId>, Error> {
         check_queries(queries, embeddings, self.original.dim())?;
-        Ok(self.take(queries, embeddings.to_owned().into()))
+        Ok(self.take(queries, embeddings, |query| {
+            Cow::Owned(row(&embeddings, query).to_vec())
+        }))
     }
 
     /// The refined unit vectors (tools × d).
@@ -110,13 +115,14 @@ impl<'a> Refinement<'a> {
     fn take(
         &mut self,
         queries: &[TrainingQuery<'_>],
-        vectors: CowArray<'a, f32, Ix2>,
+        vectors: ArrayView2<'_, f32>,
+        keep: impl Fn(usize) -> Cow<'a, [f32]>,
     ) -> Vec<ToolId> {
         let unmoved = |refinement: &Self| -> Vec<bool> {
             refinement.successes.iter().map(Option::is_none).collect()
         };
         let before = unmoved(self);
-        let mut touched = self.count(queries, &vectors);
+        let mut touched = self.count(queries, vectors);
         let begins_to_move: Vec<bool> = before
             .iter()
             .zip(&self.successes)
@@ -124,24 +130,21 @@ impl<'a> Refinement<'a> {
             .collect();
 
         let first_new = self.labelled.len();
-        let labelled = queries.iter().enumerate();
-        let labelled = labelled.filter(|(_, asked)| asked.feedback == Feedback::Complete);
-        let batch = self.vectors.len();
-        self.labelled.extend(labelled.map(|(row, asked)| Labelled {
-            batch,
-            row,
-            right: asked.right_tools().collect(),
-            candidates: match self.params.negatives {
-                Negatives::Catalogue => Vec::new(),
-                Negatives::Candidates => asked.candidates.to_vec(),
-            },
-            unmoved: Vec::new(),
-        }));
+        for (query, asked) in queries.iter().enumerate() {
+            if asked.feedback == Feedback::Complete {
+                self.vectors.push(keep(query));
+                self.labelled.push(Labelled {
+                    right: asked.right_tools().collect(),
+                    candidates: match self.params.negatives {
+                        Negatives::Catalogue => Vec::new(),
+                        Negatives::Candidates => asked.candidates.to_vec(),
+                    },
+                    unmoved: Vec::new(),
+                });
+            }
+        }
         if self.labelled.is_empty() || self.params.rounds == 0 {
             return self.refine_without_retrieval(touched);
-        }
-        if self.labelled.len() > first_new {
-            self.vectors.push(vectors);
         }
         if first_new == 0 {
             // From here on every round needs vectors to retrieve with.
@@ -165,14 +168,14 @@ impl<'a> Refinement<'a> {
     fn count(
         &mut self,
         queries: &[TrainingQuery<'_>],
-        vectors: &CowArray<'a, f32, Ix2>,
+        vectors: ArrayView2<'_, f32>,
     ) -> Vec<ToolId> {
-        let rows = || queries.iter().enumerate();
-        let successes = rows()
-            .flat_map(|(row, asked)| asked.right_tools().map(move |tool| (row, tool)))
+        let pairs = |query, tools: Vec<ToolId>| tools.into_iter().map(move |tool| (query, tool));
+        let successes: Vec<_> = (queries.iter().enumerate())
+            .flat_map(|(query, asked)| asked.right_tools().map(move |tool| (query, tool)))
             .collect();
-        let failures = rows()
-            .flat_map(|(row, asked)| failed_tools(asked).into_iter().map(move |tool| (row, tool)))
+        let failures: Vec<_> = (queries.iter().enumerate())
+            .flat_map(|(query, asked)| pairs(query, failed_tools(asked)))
             .collect();
         let mut touched = Vec::new();
         for (sums, pairs) in [
@@ -180,7 +183,8 @@ impl<'a> Refinement<'a> {
             (&mut self.failures, failures),
         ] {
             let of_tool = |tool: ToolId| sums[tool].as_ref();
-            for (tool, sum) in sums_by_tool(pairs, |row: usize| vectors.row(row), of_tool) {
+            let vector = |query| row(&vectors, query);
+            for (tool, sum) in sums_by_tool(&pairs, sums.len(), vector, of_tool) {
                 sums[tool] = Some(sum);
                 touched.push(tool);
             }
@@ -229,7 +233,7 @@ impl<'a> Refinement<'a> {
         let unmoved = self.tools(|successes| successes.is_none());
         let requests: Vec<(&[f32], &[Ranked])> = stale
             .iter()
-            .map(|&query| (self.vector(query), &[][..]))
+            .map(|&query| (&*self.vectors[query], &[][..]))
             .collect();
         let best = Panels::new(self.original, unmoved).best(&requests, self.params.top_k);
         for (query, best) in stale.into_iter().zip(best) {
@@ -292,7 +296,7 @@ impl<'a> Refinement<'a> {
             let requests: Vec<(&[f32], &[Ranked])> = known
                 .iter()
                 .enumerate()
-                .map(|(query, known)| (self.vector(query), known.as_slice()))
+                .map(|(query, known)| (&*self.vectors[query], known.as_slice()))
                 .collect();
             let best = Panels::new(vectors, changed.to_vec()).best(&requests, k);
             for (query, (old, new)) in old.iter().zip(best).enumerate() {
@@ -314,7 +318,12 @@ impl<'a> Refinement<'a> {
             let moving = Panels::new(vectors, self.tools(|successes| successes.is_some()));
             let requests: Vec<(&[f32], &[Ranked])> = whole
                 .iter()
-                .map(|&query| (self.vector(query), self.labelled[query].unmoved.as_slice()))
+                .map(|&query| {
+                    (
+                        &*self.vectors[query],
+                        self.labelled[query].unmoved.as_slice(),
+                    )
+                })
                 .collect();
             lists.extend(whole.iter().copied().zip(moving.best(&requests, k)));
         }
@@ -335,7 +344,7 @@ impl<'a> Refinement<'a> {
                 *query >= first_new || asked.candidates.iter().any(|&tool| is_changed[tool])
             })
             .map(|(query, asked)| {
-                let vector = ArrayView1::from(self.vector(query));
+                let vector = ArrayView1::from(&*self.vectors[query]);
                 let list = asked.candidates.clone();
                 (query, ranked(vector, vectors, list, self.params.top_k))
             })
@@ -362,9 +371,10 @@ impl<'a> Refinement<'a> {
             })
             .filter(|&(_, tool)| is_affected(tool))
             .collect();
-        let vector = |query: usize| ArrayView1::from(self.vector(query));
+        let vector = |query: usize| &*self.vectors[query];
+        let before = |tool: ToolId| self.failures[tool].as_ref();
         let mut negatives: Vec<Option<Sum>> = vec![None; affected.len()];
-        for (tool, sum) in sums_by_tool(pairs, vector, |tool| self.failures[tool].as_ref()) {
+        for (tool, sum) in sums_by_tool(&pairs, affected.len(), vector, before) {
             negatives[tool] = Some(sum);
         }
         let start = self.start(round);
@@ -412,15 +422,5 @@ impl<'a> Refinement<'a> {
             .filter(|(_, successes)| pick(successes))
             .map(|(tool, _)| tool)
             .collect()
-    }
-
-    fn vector(&self, query: usize) -> &[f32] {
-        let Labelled { batch, row, .. } = self.labelled[query];
-        let vectors = &self.vectors[batch];
-        let d = vectors.ncols();
-        match vectors.as_slice() {
-            Some(values) => &values[row * d..(row + 1) * d],
-            None => vectors.row(row).to_slice().unwrap_or_default(),
-        }
     }
 }
