@@ -18,6 +18,7 @@
 use std::collections::HashMap;
 
 use ndarray::Array2;
+use oats_metrics::{Stage, Stopwatch};
 use rayon::prelude::*;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -166,15 +167,7 @@ impl StaticTable {
     }
 
     fn embed_one(&self, text: &str) -> Result<Vec<f32>> {
-        let ids = self.ids(text)?;
-        self.embed_ids(&ids).ok_or_else(|| {
-            let reason = if ids.is_empty() {
-                "it holds no token"
-            } else {
-                "its token vectors add up to nothing"
-            };
-            Error::text(NAME, text, reason)
-        })
+        self.embed_query(text, &mut Stopwatch::stopped())
     }
 }
 
@@ -206,6 +199,21 @@ impl Embedder for StaticTable {
             texts.par_iter().map(|text| self.embed_one(text)).collect()
         };
         stack(NAME, vectors, self.dimension())
+    }
+
+    fn embed_query(&self, text: &str, watch: &mut Stopwatch) -> Result<Vec<f32>> {
+        let ids = self.ids(text)?;
+        watch.lap(Stage::Tokenise);
+        let vector = self.embed_ids(&ids).ok_or_else(|| {
+            let reason = if ids.is_empty() {
+                "it holds no token"
+            } else {
+                "its token vectors add up to nothing"
+            };
+            Error::text(NAME, text, reason)
+        });
+        watch.lap(Stage::Embed);
+        vector
     }
 
     fn parameters(&self) -> usize {
