@@ -1,6 +1,6 @@
 //! Text in, unit vectors out: the embedding step of a semantic router.
 //!
-//! Two embedders share the trait [`Embedder`]:
+//! The embedders share the trait [`Embedder`]:
 //!
 //! - [`Minilm`] is all-MiniLM-L6-v2 (384 dimensions) through ONNX Runtime or, in pure Rust, through
 //!   candle; both give the same vectors. `minilm-int8` is the same model of 8 bits. Their files are looked for in

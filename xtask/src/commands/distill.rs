@@ -111,7 +111,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         texts.len()
     );
     let minilm = Minilm::open(&sources, args.places.backend.into())?;
-    let cache = EmbeddingCache::open(args.places.cache_dir()?.join("embeddings"))?;
+    let cache = EmbeddingCache::open(args.places.cache_dir()?.join("distill"))?; // not where every run reads
     let vectors = cache.embed(&minilm, &texts, &|_| {})?;
     eprintln!("embedding the vocabulary and fitting, some minutes");
     let distilled = distill(&teacher, &corpora, vectors.view(), &options)?;
