@@ -10,7 +10,7 @@ use oats_datasets::ToolId;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::{Ranked, router::best_first};
+use crate::{Ranked, router::mix};
 
 /// Tools of a panel.
 const WIDTH: usize = 32;
@@ -65,7 +65,7 @@ impl Panels {
                     best: &mut best,
                 });
             }
-            best.into_iter().map(|best| best.list).collect::<Vec<_>>()
+            best.into_iter().map(Best::finish).collect::<Vec<_>>()
         });
         blocks.flatten_iter().collect()
     }
@@ -97,15 +97,7 @@ impl Product<'_> {
     #[inline(always)]
     fn run<S: Simd, const REGISTERS: usize, const AT_ONCE: usize>(self, simd: S) {
         let dimension = self.panels.dimension;
-        let groups = self.queries.chunks(AT_ONCE);
-        let mut packed = vec![[0.0; AT_ONCE]; groups.len() * dimension];
-        for (packed, group) in packed.chunks_exact_mut(dimension).zip(groups) {
-            for (at, (vector, _)) in group.iter().enumerate() {
-                for (packed, &x) in packed.iter_mut().zip(*vector) {
-                    packed[at] = x;
-                }
-            }
-        }
+        let packed = pack::<AT_ONCE>(self.queries, dimension);
         let panel_size = dimension * WIDTH;
         let blocks = self.panels.values.chunks(PANELS * panel_size);
         for (block, tools) in blocks.zip(self.panels.tools.chunks(PANELS * WIDTH)) {
@@ -118,12 +110,32 @@ impl Product<'_> {
                     for (best, sums) in best.iter_mut().zip(&sums) {
                         let mut scores = [0.0; WIDTH];
                         S::as_mut_simd_f32s(&mut scores).0.copy_from_slice(sums);
-                        best.offer(tools, &scores[..tools.len()]);
+                        best.offer(tools, &scores);
                     }
                 }
             }
         }
     }
+}
+
+/// The components of so many queries side by side, zero where the last ones are too few.
+// Not inlined, so that it is compiled for the oldest processor: newer ones have an instruction that
+// scatters, which takes longer.
+#[inline(never)]
+fn pack<const AT_ONCE: usize>(
+    queries: &[(&[f32], &[Ranked])],
+    dimension: usize,
+) -> Vec<[f32; AT_ONCE]> {
+    let groups = queries.chunks(AT_ONCE);
+    let mut packed = vec![[0.0; AT_ONCE]; groups.len() * dimension];
+    for (packed, group) in packed.chunks_exact_mut(dimension).zip(groups) {
+        for (at, (vector, _)) in group.iter().enumerate() {
+            for (packed, &x) in packed.iter_mut().zip(*vector) {
+                packed[at] = x;
+            }
+        }
+    }
+    packed
 }
 
 /// The scores of a panel for some queries, whose components stand side by side.
@@ -150,7 +162,7 @@ fn tile<S: Simd, const REGISTERS: usize, const AT_ONCE: usize>(
 struct Best {
     k: usize,
     /// Best first, at most `k`.
-    list: Vec<Ranked>,
+    keys: Vec<u128>,
     /// What a tool must score to be among the best `k`.
     threshold: f32,
 }
@@ -159,7 +171,7 @@ impl Best {
     fn of(known: &[Ranked], k: usize) -> Self {
         let mut best = Self {
             k,
-            list: Vec::new(),
+            keys: Vec::with_capacity(k.min(WIDTH)),
             threshold: f32::NEG_INFINITY,
         };
         for &known in known {
@@ -169,35 +181,65 @@ impl Best {
     }
 
     #[inline(always)]
-    fn offer(&mut self, tools: &[ToolId], scores: &[f32]) {
-        let threshold = self.threshold;
+    fn offer(&mut self, tools: &[ToolId], scores: &[f32; WIDTH]) {
         // Without a branch per score, the processor compares many at once.
-        if scores
-            .iter()
-            .fold(false, |any, &score| any | (score >= threshold))
-        {
-            self.add(tools, scores);
+        let mut good = 0;
+        for (lane, &score) in scores.iter().enumerate() {
+            good |= u32::from(score >= self.threshold) << lane;
         }
-    }
-
-    #[inline(never)]
-    fn add(&mut self, tools: &[ToolId], scores: &[f32]) {
-        for (&tool, &score) in tools.iter().zip(scores) {
+        good &= u32::MAX >> (WIDTH - tools.len());
+        while good != 0 {
+            let lane = good.trailing_zeros() as usize;
+            good &= good - 1;
+            let (tool, score) = (tools[lane], scores[lane]);
             if score >= self.threshold {
                 self.insert(Ranked { tool, score });
             }
         }
     }
 
+    #[inline(always)]
     fn insert(&mut self, ranked: Ranked) {
-        let better = |kept: &Ranked| best_first(kept, &ranked).is_lt();
-        let place = self.list.iter().rposition(better).map_or(0, |at| at + 1);
-        if place < self.k {
-            self.list.truncate(self.k - 1);
-            self.list.insert(place, ranked);
-            if self.list.len() == self.k {
-                self.threshold = self.list[self.k - 1].score;
-            }
+        let mut key = key(ranked);
+        for kept in &mut self.keys {
+            // Where it belongs cannot be predicted, so there is no branch.
+            (*kept, key) = ((*kept).max(key), (*kept).min(key));
+        }
+        if self.keys.len() < self.k {
+            self.keys.push(key);
+        }
+        if self.keys.len() == self.k {
+            self.threshold = self
+                .keys
+                .last()
+                .map_or(f32::INFINITY, |&key| of_key(key).score);
         }
     }
+
+    fn finish(self) -> Vec<Ranked> {
+        self.keys.into_iter().map(of_key).collect()
+    }
 }
+
+/// A number that is the greater, the better the tool ranks in the order of [`top_k`](crate::top_k): its
+/// score, then its place in the shuffle, then which it is (of fewer than 2³²: their vectors fit in memory).
+#[inline(always)]
+fn key(ranked: Ranked) -> u128 {
+    // The bits of floats rise with positive ones and fall with negative ones. The sum is never -0.
+    let bits = (ranked.score + 0.0).to_bits();
+    let score = if bits < SIGN { bits | SIGN } else { !bits };
+    let place = !mix(ranked.tool as u64);
+    u128::from(score) << 96 | u128::from(place) << 32 | u128::from(ranked.tool as u32)
+}
+
+#[inline(always)]
+fn of_key(key: u128) -> Ranked {
+    let score = (key >> 96) as u32;
+    Ranked {
+        tool: key as u32 as ToolId,
+        score: f32::from_bits(if score < SIGN { !score } else { score ^ SIGN }),
+    }
+}
+
+/// The bit of a float that says that it is negative.
+const SIGN: u32 = 1 << 31;
