@@ -58,7 +58,7 @@ impl Panels {
         let blocks = queries.par_chunks(QUERIES).map(|queries| {
             let known = queries.iter();
             let mut best: Vec<Best> = known.map(|(_, known)| Best::of(known, k)).collect();
-            if self.dimension > 0 {
+            if !self.values.is_empty() {
                 arch.dispatch(Product {
                     panels: self,
                     queries,
@@ -99,23 +99,59 @@ impl Product<'_> {
         let dimension = self.panels.dimension;
         let packed = pack::<AT_ONCE>(self.queries, dimension);
         let panel_size = dimension * WIDTH;
+        let mut scores = [[[0.0; WIDTH]; PANELS]; AT_ONCE];
         let blocks = self.panels.values.chunks(PANELS * panel_size);
         for (block, tools) in blocks.zip(self.panels.tools.chunks(PANELS * WIDTH)) {
             for (queries, best) in packed
                 .chunks_exact(dimension)
                 .zip(self.best.chunks_mut(AT_ONCE))
             {
-                for (panel, tools) in block.chunks_exact(panel_size).zip(tools.chunks(WIDTH)) {
+                let panels = block.chunks_exact(panel_size).zip(tools.chunks(WIDTH));
+                for (at, (panel, tools)) in panels.enumerate() {
                     let sums = tile::<S, REGISTERS, AT_ONCE>(simd, queries, panel);
-                    for (best, sums) in best.iter_mut().zip(&sums) {
-                        let mut scores = [0.0; WIDTH];
-                        S::as_mut_simd_f32s(&mut scores).0.copy_from_slice(sums);
-                        best.offer(tools, &scores);
+                    for (scores, sums) in scores.iter_mut().zip(&sums) {
+                        S::as_mut_simd_f32s(&mut scores[at]).0.copy_from_slice(sums);
+                        scores[at][tools.len()..].fill(f32::NEG_INFINITY);
+                    }
+                }
+                for (best, scores) in best.iter_mut().zip(&scores) {
+                    let scores = &scores[..tools.len().div_ceil(WIDTH)];
+                    if best.keys.len() < best.k && best.k <= WIDTH {
+                        best.threshold = reached::<S, REGISTERS>(simd, scores, best.k);
+                    }
+                    for (tools, scores) in tools.chunks(WIDTH).zip(scores) {
+                        best.offer(tools, scores);
                     }
                 }
             }
         }
     }
+}
+
+/// A score that at least `k` of the panels' scores reach, and few others: of the lanes' best scores,
+/// the k-th.
+#[inline(always)]
+fn reached<S: Simd, const REGISTERS: usize>(simd: S, scores: &[[f32; WIDTH]], k: usize) -> f32 {
+    let lowest = simd.splat_f32s(f32::NEG_INFINITY);
+    let mut lanes = [lowest; REGISTERS];
+    for scores in scores {
+        for (lane, &score) in lanes.iter_mut().zip(S::as_simd_f32s(scores).0) {
+            *lane = simd.max_f32s(*lane, score);
+        }
+    }
+    let mut bound = f32::INFINITY;
+    for _ in 0..k {
+        let mut top = lowest;
+        for &lane in &lanes {
+            top = simd.max_f32s(top, lane);
+        }
+        bound = simd.reduce_max_f32s(top);
+        let top = simd.splat_f32s(bound);
+        for lane in &mut lanes {
+            *lane = simd.select_f32s(simd.less_than_f32s(*lane, top), *lane, lowest);
+        }
+    }
+    bound
 }
 
 /// The components of so many queries side by side, zero where the last ones are too few.
