@@ -169,8 +169,7 @@ pub(crate) fn keep_best(mut pool: Vec<Ranked>, k: usize) -> Vec<Ranked> {
     pool
 }
 
-/// The order [`top_k`] describes.
-pub(crate) fn best_first(a: &Ranked, b: &Ranked) -> Ordering {
+fn best_first(a: &Ranked, b: &Ranked) -> Ordering {
     b.score
         .partial_cmp(&a.score)
         .unwrap_or_else(|| a.score.is_nan().cmp(&b.score.is_nan()))

@@ -110,9 +110,12 @@ impl Sum {
         }
     }
 
-    /// Adds vectors, one after the other.
-    fn add<'v>(&mut self, vectors: impl Iterator<Item = &'v [f32]>) {
-        Arch::new().dispatch(Addition { to: self, vectors });
+    fn add(&mut self, vector: &[f32], arch: Arch) {
+        arch.dispatch(Addition {
+            to: &mut self.sum,
+            vector,
+        });
+        self.count += 1;
     }
 
     pub(super) fn mean(&self) -> Array1<f64> {
@@ -121,25 +124,25 @@ impl Sum {
     }
 }
 
-struct Addition<'s, V> {
-    to: &'s mut Sum,
-    vectors: V,
+struct Addition<'a> {
+    to: &'a mut [f64],
+    vector: &'a [f32],
 }
 
-impl<'v, V: Iterator<Item = &'v [f32]>> WithSimd for Addition<'_, V> {
+impl WithSimd for Addition<'_> {
     type Output = ();
 
     // The loop is plain; inlined here, the compiler makes the machine's widest instructions of it.
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for vector in self.vectors {
-            for (sum, &x) in self.to.sum.iter_mut().zip(vector) {
-                *sum += f64::from(x);
-            }
-            self.to.count += 1;
+        for (to, &x) in self.to.iter_mut().zip(self.vector) {
+            *to += f64::from(x);
         }
     }
 }
+
+/// Tools whose sums stay in cache while queries pass by.
+const IN_CACHE: usize = 256;
 
 /// Per tool (of so many) that is paired with some query, in rising order, the sum of the queries'
 /// vectors in the order of `pairs`, on top of what `before` has of the tool.
@@ -149,30 +152,31 @@ pub(super) fn sums_by_tool<'v>(
     vector: impl Fn(usize) -> &'v [f32] + Sync,
     before: impl Fn(ToolId) -> Option<&'v Sum> + Sync,
 ) -> Vec<(ToolId, Sum)> {
-    // Sorted by counting. `ends[tool]` is where the tool's queries end, once they are in place.
-    let mut ends = vec![0; tools + 1];
-    for &(_, tool) in pairs {
-        ends[tool + 1] += 1;
-    }
-    for tool in 0..tools {
-        ends[tool + 1] += ends[tool];
-    }
-    let mut queries = vec![0; pairs.len()];
+    // Each part has some neighbouring tools, and goes through its pairs in the order in which the
+    // vectors are in memory.
+    let parts = tools.div_ceil(IN_CACHE).max(rayon::current_num_threads());
+    let width = tools.div_ceil(parts).max(1);
+    let mut parts = vec![Vec::new(); tools.div_ceil(width)];
     for &(query, tool) in pairs {
-        queries[ends[tool]] = query;
-        ends[tool] += 1;
+        parts[tool / width].push((query, tool));
     }
-    (0..tools)
+    let arch = Arch::new();
+    parts
         .into_par_iter()
-        .filter_map(|tool| {
-            let start = tool.checked_sub(1).map_or(0, |last| ends[last]);
-            let queries = &queries[start..ends[tool]];
-            let dimension = vector(*queries.first()?).len();
-            let mut sum = before(tool)
-                .cloned()
-                .unwrap_or_else(|| Sum::zero(dimension));
-            sum.add(queries.iter().map(|&query| vector(query)));
-            Some((tool, sum))
+        .enumerate()
+        .flat_map_iter(|(part, pairs)| {
+            let first = part * width;
+            let mut sums: Vec<Option<Sum>> = vec![None; width];
+            for (query, tool) in pairs {
+                let vector = vector(query);
+                let sum = sums[tool - first].get_or_insert_with(|| match before(tool) {
+                    Some(sum) => sum.clone(),
+                    None => Sum::zero(vector.len()),
+                });
+                sum.add(vector, arch);
+            }
+            let tools = (first..).zip(sums);
+            tools.filter_map(|(tool, sum)| Some((tool, sum?)))
         })
         .collect()
 }
