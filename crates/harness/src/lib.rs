@@ -30,7 +30,7 @@
 //! | --- | --- |
 //! | [`Experiment`], [`Grid`], [`Pool`], [`Quick`], [`RouterEntry`] | `experiment/`: the TOML format |
 //! | [`Outcomes`], [`Drawn`] | `outcomes.rs`: what routers learn from: labels or a log |
-//! | [`Study`] | `study.rs`: an experiment of any kind, by its TOML's `kind`; `parse.rs`: TOML with the place of what is wrong |
+//! | [`Study`] | `study.rs`: an experiment of any kind, by its TOML's `kind`; `parse.rs`: TOML with the place of what is wrong; `line.rs`: least squares |
 //! | [`Costs`], [`run_costs`], [`costs_report`] | `costs/`: experiments that count tokens and price them |
 //! | [`Latency`], [`run_latency`] | `latency/`: experiments that time routers |
 //! | [`Scaling`], [`run_scaling`] | `scaling/`: how time and memory grow, on made-up vectors; `resident.rs`: memory |
@@ -84,7 +84,9 @@ pub use experiment::{Experiment, Grid, Pool, Quick, RouterEntry};
 pub use frontier::{
     CitedLatency, Frontier, FrontierPoints, Joined, LlmRange, Point, frontier_report,
 };
-pub use latency::{Latency, LatencyRun, Limit, Load, PeakMemory, latency_report, run_latency};
+pub use latency::{
+    Latency, LatencyRun, Limit, Limited, Load, PeakMemory, latency_report, run_latency,
+};
 pub use manifest::{DatasetEntry, Manifest};
 pub use observer::Observer;
 pub use outcomes::{Drawn, Outcomes};

@@ -93,23 +93,15 @@ impl Stopwatch {
         self.last.is_some()
     }
 
-    /// Counts the time since the last lap towards no stage: it belongs to the measurement.
-    pub fn skip(&mut self) {
-        if let Some(last) = &mut self.last {
-            *last = Instant::now();
-        }
-    }
-
-    /// As [`lap`](Self::lap), where the stages cannot be parted but it is known how long the `first`
-    /// takes: that much of the time counts towards it, the rest towards the `second`.
-    pub fn lap_of_two(&mut self, first: Stage, took: Duration, second: Stage) {
-        if let Some(last) = &mut self.last {
-            let now = Instant::now();
-            let both = now - *last;
+    /// Of what was counted towards `whole`, counts so much towards `part` instead, which cannot be parted
+    /// from it but was timed by itself; the time since the last lap, which that took, counts towards no
+    /// stage.
+    pub fn part(&mut self, whole: Stage, part: Stage, took: Duration) {
+        if let (Some(last), Some(both)) = (&mut self.last, self.laps[whole as usize]) {
             let took = took.min(both);
-            *self.laps[first as usize].get_or_insert_default() += took;
-            *self.laps[second as usize].get_or_insert_default() += both - took;
-            *last = now;
+            self.laps[whole as usize] = Some(both - took);
+            *self.laps[part as usize].get_or_insert_default() += took;
+            *last = Instant::now();
         }
     }
 

@@ -23,7 +23,7 @@ use crate::{Ending, options::Places};
   cargo xtask fetch minilm onnx-runtime
   cargo xtask fetch metatool toolbench --cache-dir ~/oats-cache")]
 pub(crate) struct Args {
-    /// What to fetch [default: everything but texts].
+    /// What to fetch [default: everything but minilm-int8 and texts].
     what: Vec<Item>,
     #[command(flatten)]
     places: Places,
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
 }
 
 impl Item {
-    /// What experiments read.
+    /// What nearly all experiments read.
     const ROUTINE: &[Self] = &[
         Self::Metatool,
         Self::Toole,

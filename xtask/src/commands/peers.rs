@@ -67,7 +67,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
     patience: u64,
     /// Update results/peers with what was run; other data sets stay.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "quick")]
     bless: bool,
     /// A script that stands for all peers, run by python3 without a virtual environment.
     #[arg(long, value_name = "FILE", hide = true)]

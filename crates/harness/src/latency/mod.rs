@@ -16,9 +16,11 @@
 //! callers = [1, 2, 4]                      # at the same time
 //! seconds = 1.0                            # of each measurement
 //!
-//! [[limit]]                                # what routers may take beyond the embedding
+//! [[limit]]                                # what routers should take at most
 //! routers = ["dense", "oats-s1"]
 //! datasets = ["metatool"]
+//! embedders = ["static"]                   # if left out, all
+//! stage = "router"                         # all but the embedding; or "all", the whole request
 //! microseconds = 100                       # p50 over the catalogue, on one thread
 //! ```
 
@@ -102,7 +104,7 @@ pub struct Load {
     pub seconds: f64,
 }
 
-/// What routers may take beyond the embedding, over the catalogue, on one thread.
+/// What routers should take at most, over the catalogue, on one thread.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
@@ -110,8 +112,23 @@ pub struct Limit {
     pub routers: Vec<String>,
     /// Benchmarks.
     pub datasets: Vec<Dataset>,
+    /// With which embedders; `None` for all.
+    #[serde(default)]
+    pub embedders: Option<Vec<EmbedderKind>>,
+    /// Of what.
+    pub stage: Limited,
     /// Median.
     pub microseconds: f64,
+}
+
+/// What a limit is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Limited {
+    /// All but the embedding.
+    Router,
+    /// The whole request.
+    All,
 }
 
 impl Latency {

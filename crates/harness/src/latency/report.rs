@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use oats_metrics::Stage;
 
-use super::{ALL_THREADS, Latency, Limit, ROUTER, WHOLE, value};
+use super::{ALL_THREADS, Latency, Limit, Limited, ROUTER, WHOLE, value};
 use crate::{
     Manifest,
     costs::report::whole,
@@ -146,26 +146,32 @@ impl<'a> OfDataset<'a> {
         if !is_limited(self.dataset) {
             return String::new();
         }
-        let pairs = self.pairs().into_iter();
-        let limited = pairs.filter(|(router, _)| limit.routers.iter().any(|of| of == router));
-        let measured: Vec<(Pair<'_>, f64)> = limited
-            .filter_map(|pair| Some((pair, 1e3 * self.of_request(pair, "1", ROUTER, "p50-ms")?)))
-            .collect();
-        if measured.is_empty() {
-            return String::new();
+        let (stage, of) = match limit.stage {
+            Limited::Router => (ROUTER, "Beyond the embedding"),
+            Limited::All => (WHOLE, "A whole request"),
+        };
+        let embedders = limit.embedders.as_ref().unwrap_or(&self.study.embedders);
+        let mut told = Vec::new();
+        let (mut kept, mut missing) = (true, false);
+        for router in &limit.routers {
+            for embedder in embedders {
+                let embedder = embedder.to_string();
+                let took = self.of_request((router, &embedder), "1", stage, "p50-ms");
+                kept &= took.is_none_or(|took| 1e3 * took <= limit.microseconds);
+                missing |= took.is_none();
+                let took = took.map_or("not measured".to_owned(), |took| three_digits(1e3 * took));
+                told.push(format!("{router} with {embedder} {took}"));
+            }
         }
-        let kept = measured.iter().all(|(_, took)| *took <= limit.microseconds);
-        let told: Vec<String> = measured
-            .iter()
-            .map(|((router, embedder), took)| {
-                format!("{router} with {embedder} {}", three_digits(*took))
-            })
-            .collect();
+        let verdict = match (kept, missing) {
+            (false, _) => "no",
+            (true, true) => "not all measured",
+            (true, false) => "yes",
+        };
         format!(
-            "- **Beyond the embedding at most {} µs on {} (aim)**: {}. Measured (p50, µs): {}.\n",
+            "- **{of} at most {} µs on {} (aim)**: {verdict}. Measured (p50, µs): {}.\n",
             limit.microseconds,
             self.dataset,
-            if kept { "yes" } else { "no" },
             told.join(", ")
         )
     }
@@ -290,6 +296,8 @@ const NOTES: &str = "
 Written from `latency.csv` by `cargo xtask reproduce --bless`; the columns are explained in
 [results/README.md](../README.md). A request is from a text to its five best tools, the text's embedding
 included. Routers take turns, query by query and in changing order, after a tenth as many untimed queries.
+MiniLM's library does not part its tokeniser from the model: `tokenise` is then the tokeniser in a run of its own, and
+`embed` the rest.
 Times are one machine's, which `manifest.json` names, and differ from run to run; they are not held against
 the committed ones. `cargo xtask latency` measures another. Percentiles come from a histogram that keeps three
 digits. Routers are fitted to the training part of seed 0. The memory is that of `cargo xtask route`, which reads the

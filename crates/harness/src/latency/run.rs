@@ -9,6 +9,8 @@ use std::{
 
 use oats_datasets::{Benchmark, Dataset, Query, Split};
 use oats_metrics::{Latencies, LatencySummary, Stage, Stopwatch};
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
 
 use super::{
     Latency, Load, POOLS, PeakMemory, ROUTER, WHOLE,
@@ -38,8 +40,8 @@ pub struct LatencyRun {
 /// Fits every router to the training part of seed 0, times it on test queries, and writes the
 /// experiment's folder. Timings differ from run to run.
 ///
-/// Routers take turns, query by query, and each is the first for some, so that all of them meet with
-/// the same disturbances; a tenth as many queries go before, untimed. A request includes its
+/// Routers take turns, query by query, in an order that changes, so that all of them meet with the
+/// same disturbances; a tenth as many queries go before, untimed. A request includes its
 /// embedding, where the router reads one.
 ///
 /// # Errors
@@ -52,6 +54,10 @@ pub fn run_latency(
     options: &RunOptions,
     observer: &dyn Observer,
 ) -> Result<LatencyRun, Error> {
+    study.check().map_err(|problem| Error::Experiment {
+        file: study.name.clone(),
+        problem,
+    })?;
     let mut omissions = Omissions::told_to(observer);
     let mut rows = Vec::new();
     let mut datasets = BTreeMap::new();
@@ -190,10 +196,12 @@ impl Measuring<'_> {
             for timed in &mut timed {
                 timed.watches.iter_mut().for_each(Vec::clear);
             }
+            // Whoever is first finds the query in no cache, and whoever goes before leaves the caches as
+            // it likes: another order for each query.
+            let mut turns = ChaCha8Rng::seed_from_u64(0);
             for query in &self.queries {
+                timed.shuffle(&mut turns);
                 serve(query, &pools, threads, &mut timed)?;
-                // Whoever is first finds the query in no cache: everybody is, in turn.
-                timed.rotate_left(1);
                 self.observer.advance(1);
             }
             Ok::<(), Error>(())

@@ -2,6 +2,9 @@
 
 use std::{thread, time::Duration};
 
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+
 use super::Fault;
 use crate::{Error, Observer};
 
@@ -42,7 +45,10 @@ pub(super) fn take_turns<S: ?Sized, A>(
         .iter()
         .map(|contestant| (contestant.label.clone(), Vec::with_capacity(rounds)))
         .collect();
+    // A turn follows another each time: whoever goes before leaves the caches as it likes.
+    let mut turns = ChaCha8Rng::seed_from_u64(0);
     for round in 0..rounds {
+        group.shuffle(&mut turns);
         let mut left = Vec::new();
         for contestant in &mut *group {
             thread::sleep(PAUSE);
@@ -65,9 +71,6 @@ pub(super) fn take_turns<S: ?Sized, A>(
         }
         group.retain(|contestant| !left.contains(&contestant.label));
         answers.retain(|(label, _)| !left.contains(label));
-        if !group.is_empty() {
-            group.rotate_left(1);
-        }
         observer.advance(1);
     }
     Ok(answers)

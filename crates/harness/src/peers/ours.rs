@@ -10,12 +10,14 @@ use oats_routers::{
 };
 
 use super::{Fault, Fits, Fitted, Part, Ranking, Ranks};
-use crate::{Embeddings, Error};
+use crate::{EmbedderKind, Embeddings, Error};
 
 /// An embedder of ours, with the benchmark's vectors.
+#[derive(Clone)]
 pub(super) struct Ours {
+    pub(super) kind: EmbedderKind,
     pub(super) embedder: Arc<dyn Embedder>,
-    pub(super) vectors: Embeddings,
+    pub(super) vectors: Arc<Embeddings>,
 }
 
 /// What is learned from, and the vectors of the timed queries.
@@ -99,7 +101,10 @@ impl<'a> Served<'a> {
         queries: &'a [&'a str],
     ) -> Result<Self, Error> {
         let none = Embeddings::none();
-        let tools = ours.map_or(&none, |ours| &ours.vectors).tools.view();
+        let tools = ours
+            .map_or(&none, |ours| ours.vectors.as_ref())
+            .tools
+            .view();
         let no_queries = Array2::zeros((0, tools.ncols()));
         let training = training(benchmark, &[], tools, no_queries.view());
         let router = spec.fit(&training);

@@ -293,13 +293,13 @@ Written from `peers.csv` by `cargo xtask peers --bless`, which makes a virtual e
 `xtask/peers/requirements.txt`. Here: {packages}; {machines}.
 
 Ratios are of medians within one run; times differ from machine to machine and from run to run, and `reproduce` does not compare them. Sides take turns, query by
-query, each of them the first in turn, with a pause before each turn; a tenth as many queries go before, untimed.
+query, in changing order, with a pause before each turn; a tenth as many queries go before, untimed.
 A peer is a process that times its own call, from the query's text to the five tools, so that the way there and
-back is not charged to it; ours is timed in its process. Libraries are told the number of threads; ours uses one
-for a single request, with MiniLM too, and all of them to fit. Queries are test queries of the query split of
+back is not charged to it; ours is timed in its process. Libraries are told the number of threads, and ours has
+as many, for MiniLM and to fit; a scan of so few tools takes one. What is fitted is fitted once before, untimed. Queries are test queries of the query split of
 seed 0, ranked over the whole catalogue; NDCG@5 is of these queries alone, and of routers that learned from the
 tools' texts, but for regression. sentence-transformers and semantic-router run MiniLM in float32, with the same weights.
-`bm25s` cuts texts by its own tokeniser, with its stop words and PyStemmer; `bm25s-our-words` and `rank-bm25` are
+`bm25s` runs on NumPy, its default, and cuts texts by its own tokeniser, with its stop words and PyStemmer; `bm25s-our-words` and `rank-bm25` are
 given the words that `oats bm25` makes of a text, so that cutting it is not in their times. Rankings are the same if the
 ten best are, in their order, but for scores that tie within 10⁻⁴ of the best. Stage 1 and regressions read vectors of
 the embedder that `manifest.json` names, handed over before the time is taken; regressions minimise the same objective, in as

@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
@@ -39,8 +41,12 @@ pub struct PeersSummary {
     pub failed: Vec<String>,
 }
 
-/// Our embedders, by name; those that there are no more, or not yet, are passed over.
-const EMBEDDERS: [&str; 3] = ["minilm", "minilm-int8", "static"];
+/// Our embedders.
+const EMBEDDERS: [EmbedderKind; 3] = [
+    EmbedderKind::Minilm,
+    EmbedderKind::MinilmInt8,
+    EmbedderKind::Static,
+];
 
 /// Times ours and the peers on test queries of the query split of seed 0, and writes the folder
 /// `out/peers`. Timings differ from run to run.
@@ -128,13 +134,11 @@ fn ours(
     observer: &dyn Observer,
 ) -> Result<Vec<Ours>, Error> {
     let mut ours = Vec::new();
-    for kind in EMBEDDERS
-        .into_iter()
-        .filter_map(|name| name.parse::<EmbedderKind>().ok())
-    {
+    for kind in EMBEDDERS {
         match resources.embedder(kind)? {
             Ok(embedder) => ours.push(Ours {
-                vectors: resources.embed(embedder.as_ref(), benchmark, observer)?,
+                kind,
+                vectors: Arc::new(resources.embed(embedder.as_ref(), benchmark, observer)?),
                 embedder,
             }),
             Err(reason) => omissions.add(Skip {
@@ -202,11 +206,12 @@ impl Meeting<'_> {
 
         let mut made = Made::default();
         for &threads in &self.plan.threads {
+            let ours = self.with_threads(threads, resources)?;
             let mut tasks = Tasks {
                 benchmark: self.benchmark,
                 timed: &timed,
                 texts: &texts,
-                ours: self.ours,
+                ours: &ours,
                 learning: learning.as_ref(),
                 workers: self.workers,
                 folder: folder.path(),
@@ -219,6 +224,20 @@ impl Meeting<'_> {
             pool(threads)?.install(|| tasks.run())?;
         }
         Ok(made)
+    }
+
+    /// Our embedders with so many threads for a query.
+    fn with_threads(&self, threads: usize, resources: &Resources) -> Result<Vec<Ours>, Error> {
+        let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
+        let mut ours = Vec::new();
+        for known in self.ours {
+            let opened = resources.open(known.kind, threads)?;
+            ours.push(Ours {
+                embedder: opened.unwrap_or_else(|_| known.embedder.clone()),
+                ..known.clone()
+            });
+        }
+        Ok(ours)
     }
 
     /// As many test queries as are to be timed, spread evenly over the test part.

@@ -120,6 +120,8 @@ impl<'a> Tasks<'a> {
             group.push(Contestant::new(name, Box::new(worker)));
         }
         for (task, part) in [("s1-training", Part::Training), ("s1-all", Part::All)] {
+            let warm_up = format!("{task}, warming up");
+            self.ask(&warm_up, 1, &mut group, |side, _| side.fit(part))?;
             let fits = self.ask(task, self.fits, &mut group, |side, _| side.fit(part))?;
             let last = |label: &str| {
                 let (_, fits) = fits.iter().find(|(name, _)| name == label)?;
@@ -148,7 +150,8 @@ impl<'a> Tasks<'a> {
         for (name, worker) in self.start(&REGRESSION)? {
             group.push(Contestant::new(name, Box::new(worker)));
         }
-        let fit = |side: &mut (dyn Learns + '_), _| side.fit(Part::Training);
+        let fit = |side: &mut (dyn Learns + '_), _: usize| side.fit(Part::Training);
+        self.ask("regression-fit, warming up", 1, &mut group, fit)?;
         for (name, fits) in self.ask("regression-fit", self.fits, &mut group, fit)? {
             self.latencies("regression-fit", &name, fits.iter().map(|fit| fit.time));
         }

@@ -55,9 +55,10 @@ pub fn run_scaling(
         observer,
         rows: Vec::new(),
     };
-    measuring.scans()?;
+    // First, while the process has not held and given back any memory yet.
     measuring.refinements("s1-logged", &study.logged, true)?;
     measuring.refinements("s1-labelled", &study.labelled, false)?;
+    measuring.scans()?;
     let mut rows = measuring.rows;
     rows.sort_by(|a, b| a.key().cmp(&b.key()));
     let entry = DatasetEntry {
@@ -179,7 +180,7 @@ impl Measuring<'_> {
             source: Box::new(source),
             checkpoint: None,
         };
-        for &count in outcomes {
+        for &count in outcomes.iter().rev() {
             let what = What {
                 operation,
                 tools,
@@ -189,7 +190,8 @@ impl Measuring<'_> {
             let training = problem.training(0..count);
             let before = resident_from_here();
             params.fit(&training).map_err(failed)?;
-            if let (Ok(before), Ok(peak)) = (before, peak_resident(None)) {
+            // Later fits find memory that the first one gave back.
+            if let (true, Ok(before), Ok(peak)) = (count == most, before, peak_resident(None)) {
                 let more = peak.saturating_sub(before) as f64;
                 self.add(what, "peak-mib", more / f64::from(1 << 20), 1);
             }

@@ -113,10 +113,13 @@ pub struct Quantised {
 
 impl Quantised {
     /// Vectors that were quantised before: codes (tools × d) and a scale for each tool. `None` if there
-    /// are more of the ones than of the others.
+    /// are more of the ones than of the others, or if a scale is negative or not finite.
     pub fn from_parts(codes: Array2<i8>, scales: Array1<f32>) -> Option<Self> {
         let codes = row_by_row(codes);
-        (codes.nrows() == scales.len()).then_some(Self { codes, scales })
+        let are_scales = scales
+            .iter()
+            .all(|scale| scale.is_finite() && *scale >= 0.0);
+        (codes.nrows() == scales.len() && are_scales).then_some(Self { codes, scales })
     }
 
     /// The codes (tools × d), and what a code of 1 stands for, by tool.
@@ -166,8 +169,8 @@ fn scale(vector: ArrayView1<'_, f32>) -> f32 {
 }
 
 fn code_of(x: f32, scale: f32) -> i8 {
-    // 0 where all components are: casts make 0 of what is not a number.
-    (x / scale).round() as i8
+    // The scale of the least numbers rounds to 0, and casts make 0 of what is not a number.
+    (x / scale).round().clamp(-127.0, 127.0) as i8
 }
 
 fn row_by_row<T: Clone>(matrix: Array2<T>) -> Array2<T> {

@@ -24,7 +24,7 @@ use crate::{
 /// The vectors are those, to the bit, that a fit to all queries so far would give.
 ///
 /// Of logged queries it keeps two sums of d doubles per tool with outcomes, so it does not grow with
-/// the log, and an addition costs as much as its outcomes and the tools they name. Labelled queries
+/// the log, and an addition costs as much as its outcomes, the tools they name and a pass over a list of all tools. Labelled queries
 /// retrieve again whenever vectors change: of these it keeps their vectors, and per round K tools a query
 /// and the vectors of all tools.
 #[derive(Clone, Debug)]
