@@ -135,6 +135,13 @@ impl Best {
         self.keep(ranked);
     }
 
+    /// Whether a tool of this score might be kept.
+    #[inline]
+    pub(crate) fn can_keep(&self, score: f32) -> bool {
+        self.bound
+            .is_none_or(|bound| score.partial_cmp(&bound.score) != Some(Ordering::Less))
+    }
+
     fn keep(&mut self, ranked: Ranked) {
         if self.kept.len() == self.room {
             self.kept.select_nth_unstable_by(self.k, best_first);

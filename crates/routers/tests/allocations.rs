@@ -1,7 +1,10 @@
 //! What a search allocates. In a binary of its own, for `allocation-counter` replaces the allocator.
 
 use ndarray::Array2;
-use oats_routers::{Ranked, scan::Vectors};
+use oats_routers::{
+    Ranked,
+    scan::{Screened, Vectors},
+};
 
 #[test]
 fn a_search_allocates_its_ranking_and_nothing_else() {
@@ -10,14 +13,17 @@ fn a_search_allocates_its_ranking_and_nothing_else() {
     });
     let query: Vec<f32> = tools.row(17).to_vec();
     let listed: Vec<usize> = (0..5_000).step_by(3).collect();
-    let vectors = Vectors::new(tools);
+    let vectors = Vectors::new(tools.clone());
+    let screened = Screened::new(tools);
+    screened.search(&query, None, 1); // makes the screen
     let quantised = vectors.quantised();
     for k in [1, 10, 500, usize::MAX] {
         for candidates in [None, Some(&listed[..])] {
-            let searches: [&dyn Fn() -> Vec<Ranked>; 2] =
-                [&|| vectors.search(&query, candidates, k), &|| {
-                    quantised.search(&query, candidates, k)
-                }];
+            let searches: [&dyn Fn() -> Vec<Ranked>; 3] = [
+                &|| vectors.search(&query, candidates, k),
+                &|| quantised.search(&query, candidates, k),
+                &|| screened.search(&query, candidates, k),
+            ];
             for search in searches {
                 let mut found = Vec::new();
                 let taken = allocation_counter::measure(|| found = search());

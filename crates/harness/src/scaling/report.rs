@@ -235,7 +235,8 @@ const NOTES: &str = "
 Written from `scaling.csv` by `cargo xtask reproduce --bless`; the columns are explained in
 [results/README.md](../README.md). Vectors are unit vectors of random direction, outcomes are spread evenly over
 the tools; only their number matters. `read` adds up the bits of all vectors. A scan finds the five best tools of
-one query; plain read, scan in f32 and scan in bytes take turns. `s1-logged` is OATS-S1 with its default settings
+one query; plain read and scans take turns. `scan-screened` gives the
+ranking of `scan-f32`, by way of the bytes. `s1-logged` is OATS-S1 with its default settings
 from logged outcomes, one a query, every second a failure; `s1-labelled` from queries with a right tool each, which
 retrieve in every round. `…-more` adds the experiment's `added` outcomes to a finished refinement, with the same
 result as a new one. Times are one machine's, which `manifest.json` names, differ from run to run and are not

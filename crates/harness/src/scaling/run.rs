@@ -8,7 +8,10 @@ use std::{
 };
 
 use ndarray::ArrayView2;
-use oats_routers::{oats::S1Params, scan::Vectors};
+use oats_routers::{
+    oats::S1Params,
+    scan::{Screened, Vectors},
+};
 use rayon::prelude::*;
 
 use super::{
@@ -103,7 +106,7 @@ struct What {
 }
 
 impl Measuring<'_> {
-    /// A plain read of all vectors, a scan in f32 and one in bytes, in turn.
+    /// A plain read of all vectors, a scan in f32, one in bytes and one of both, in turn.
     fn scans(&mut self) -> Result<(), Error> {
         let counts = &self.study.scan.tools;
         self.observer.begin("scans", counts.len());
@@ -113,10 +116,11 @@ impl Measuring<'_> {
             let plain = unit_vectors(tools, self.study.dimension, 3);
             let vectors = Vectors::new(plain.clone());
             let quantised = vectors.quantised();
+            let screened = Screened::new(plain.clone());
             for threads in threads() {
                 pool(threads)?.install(|| {
-                    let [mut first, mut second] = [0, 1].map(|_| queries.iter().cycle());
-                    let [read, scan, bytes] = self.in_turn([
+                    let [mut first, mut second, mut third] = [0; 3].map(|_| queries.iter().cycle());
+                    let [read, scan, bytes, both] = self.in_turn([
                         &mut || {
                             black_box(sum_of_bits(plain.view()));
                         },
@@ -128,11 +132,17 @@ impl Measuring<'_> {
                             let query = second.next().map_or(&[][..], Vec::as_slice);
                             drop(black_box(quantised.search(query, None, K)));
                         },
+                        &mut || {
+                            let query = third.next().map_or(&[][..], Vec::as_slice);
+                            drop(black_box(screened.search(query, None, K)));
+                        },
                     ]);
                     for (operation, times, size) in [
-                        ("read", read, vectors.bytes()),
-                        ("scan-f32", scan, vectors.bytes()),
-                        ("scan-int8", bytes, quantised.bytes()),
+                        ("read", read, Some(vectors.bytes())),
+                        ("scan-f32", scan, Some(vectors.bytes())),
+                        ("scan-int8", bytes, Some(quantised.bytes())),
+                        // How much it reads depends on the query.
+                        ("scan-screened", both, None),
                     ] {
                         let what = What {
                             operation,
@@ -140,14 +150,11 @@ impl Measuring<'_> {
                             outcomes: None,
                             threads,
                         };
-                        let seconds = median(&times).as_secs_f64();
                         self.add_times(what, &times);
-                        self.add(
-                            what,
-                            "gb-per-second",
-                            size as f64 / seconds / 1e9,
-                            times.len(),
-                        );
+                        if let Some(size) = size {
+                            let rate = size as f64 / median(&times).as_secs_f64() / 1e9;
+                            self.add(what, "gb-per-second", rate, times.len());
+                        }
                     }
                 });
             }

@@ -63,7 +63,7 @@ fn sizes(rows: &[ScalingRow], operation: &str) -> Vec<(String, String)> {
 #[test]
 fn every_operation_is_measured_at_every_size() {
     let made = run(&scaling(TOML));
-    for operation in ["read", "scan-f32", "scan-int8"] {
+    for operation in ["read", "scan-f32", "scan-int8", "scan-screened"] {
         let scanned = ["20", "200", "2000"].map(|tools| (tools.into(), "none".into()));
         assert_eq!(sizes(&made.rows, operation), scanned);
     }

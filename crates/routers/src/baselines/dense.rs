@@ -3,12 +3,15 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::{Error, Ranked, Request, Router, State, Training, scan::Vectors};
+use crate::{
+    Error, Ranked, Request, Router, State, Training,
+    scan::{Screened, Vectors},
+};
 
 /// Unit tool vectors (tools × d) and a scan over them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dense {
-    tools: Vectors,
+    tools: Screened,
 }
 
 impl Dense {
@@ -24,7 +27,7 @@ impl Dense {
     /// Serves the given unit vectors, one row a tool.
     pub(crate) fn new(tools: Array2<f32>) -> Self {
         Self {
-            tools: Vectors::new(tools),
+            tools: Screened::new(tools),
         }
     }
 
@@ -37,9 +40,9 @@ impl Dense {
         self.tools.view()
     }
 
-    /// The same vectors as the scan has them.
+    /// The same vectors as a plain scan has them.
     pub(crate) fn vectors(&self) -> &Vectors {
-        &self.tools
+        self.tools.exact()
     }
 }
 

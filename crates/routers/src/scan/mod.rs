@@ -1,7 +1,8 @@
 //! An exact scan: the dot products of a query with every tool's vector, and the best k of them.
 //!
 //! [`Vectors`] holds the tools' vectors as they are, [`Quantised`] with a byte per component, which
-//! takes a quarter of the memory and, as large scans wait for memory, of the time.
+//! takes a quarter of the memory and, as large scans wait for memory, of the time. [`Screened`] has both, and
+//! gives the exact ranking in little more time than the bytes take.
 //!
 //! ```
 //! use ndarray::array;
@@ -31,6 +32,9 @@
 //! at least k + 64 (but not for more than the pool has).
 
 mod dot;
+mod screened;
+
+pub use screened::Screened;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 use oats_datasets::ToolId;
@@ -82,9 +86,10 @@ impl Vectors {
     pub fn search(&self, query: &[f32], candidates: Option<&[ToolId]>, k: usize) -> Vec<Ranked> {
         assert_eq!(query.len(), self.tools.ncols(), "components of the query");
         let rows = flat(&self.tools);
-        best(self.tools.nrows(), candidates, k, |tools, scores| {
+        let score = |tools: &[ToolId], scores: &mut [f32]| {
             dot::products(rows, query, tools, scores);
-        })
+        };
+        best(self.tools.nrows(), candidates, k, offering(score))
     }
 
     /// What scanning the whole catalogue reads, in bytes.
@@ -132,10 +137,20 @@ impl Quantised {
     /// # Panics
     /// As [`Vectors::search`].
     pub fn search(&self, query: &[f32], candidates: Option<&[ToolId]>, k: usize) -> Vec<Ranked> {
+        assert_eq!(query.len(), self.codes.ncols(), "components of the query");
+        self.with_rounded(query, |asked, scale| {
+            let score = |tools: &[ToolId], scores: &mut [f32]| {
+                self.scores(asked, scale, tools, scores);
+            };
+            best(self.codes.nrows(), candidates, k, offering(score))
+        })
+    }
+
+    /// Hands on the query's codes and what a code of 1 stands for.
+    fn with_rounded<T>(&self, query: &[f32], search: impl FnOnce(&[i16], f32) -> T) -> T {
         /// More components than embedders make; longer queries are allocated.
         const ON_STACK: usize = 2048;
 
-        assert_eq!(query.len(), self.codes.ncols(), "components of the query");
         let (mut stack, mut heap) = ([0; ON_STACK], Vec::new());
         let asked = match stack.get_mut(..query.len()) {
             Some(asked) => asked,
@@ -144,17 +159,19 @@ impl Quantised {
                 heap.as_mut_slice()
             }
         };
-        let query_scale = scale(query.into());
+        let scale = scale(query.into());
         for (code, &x) in asked.iter_mut().zip(query) {
-            *code = code_of(x, query_scale).into();
+            *code = code_of(x, scale).into();
         }
-        let (codes, asked) = (flat(&self.codes), &*asked);
-        best(self.codes.nrows(), candidates, k, |tools, scores| {
-            dot::products(codes, asked, tools, scores);
-            for (score, &tool) in scores.iter_mut().zip(tools) {
-                *score *= query_scale * self.scales[tool];
-            }
-        })
+        search(asked, scale)
+    }
+
+    /// Writes the scores of these tools for a rounded query.
+    fn scores(&self, asked: &[i16], query_scale: f32, tools: &[ToolId], scores: &mut [f32]) {
+        dot::products(flat(&self.codes), asked, tools, scores);
+        for (score, &tool) in scores.iter_mut().zip(tools) {
+            *score *= query_scale * self.scales[tool];
+        }
     }
 
     /// What scanning the whole catalogue reads, in bytes.
@@ -185,21 +202,22 @@ fn flat<T>(matrix: &Array2<T>) -> &[T] {
     matrix.as_slice().expect("it lies row by row")
 }
 
-/// The best `k` tools by what `score` writes for the tools that it is given.
+/// The best `k` tools, where `consider` offers those of a block, of at most [`BLOCK`] tools, that can be
+/// among them.
 fn best(
     catalogue_size: usize,
     candidates: Option<&[ToolId]>,
     k: usize,
-    score: impl Fn(&[ToolId], &mut [f32]) + Sync,
+    consider: impl Fn(&mut Best, &[ToolId]) + Sync,
 ) -> Vec<Ranked> {
     let best = match candidates {
         Some(listed) => {
             let best = Best::new(k, listed.len());
-            scan(best, listed.iter().copied(), &score)
+            scan(best, listed.iter().copied(), &consider)
         }
         None if catalogue_size <= PARALLEL_ABOVE => {
             let best = Best::new(k, catalogue_size);
-            scan(best, 0..catalogue_size, &score)
+            scan(best, 0..catalogue_size, &consider)
         }
         None => (0..catalogue_size.div_ceil(CHUNK))
             .into_par_iter()
@@ -207,7 +225,7 @@ fn best(
                 || Best::new(k, CHUNK),
                 |best, chunk| {
                     let from = chunk * CHUNK;
-                    scan(best, from..catalogue_size.min(from + CHUNK), &score)
+                    scan(best, from..catalogue_size.min(from + CHUNK), &consider)
                 },
             )
             .reduce(|| Best::new(k, 0), Best::merge),
@@ -215,12 +233,24 @@ fn best(
     best.into_ranking()
 }
 
+/// Offers every tool of a block with what `score` writes for it.
+fn offering(score: impl Fn(&[ToolId], &mut [f32])) -> impl Fn(&mut Best, &[ToolId]) {
+    move |best, tools| {
+        let mut scores = [0.0; BLOCK];
+        let scores = &mut scores[..tools.len()];
+        score(tools, scores);
+        for (&tool, &score) in tools.iter().zip(&*scores) {
+            best.offer(Ranked { tool, score });
+        }
+    }
+}
+
 fn scan(
     mut best: Best,
     mut pool: impl Iterator<Item = ToolId>,
-    score: impl Fn(&[ToolId], &mut [f32]),
+    consider: impl Fn(&mut Best, &[ToolId]),
 ) -> Best {
-    let (mut tools, mut scores) = ([0; BLOCK], [0.0; BLOCK]);
+    let mut tools = [0; BLOCK];
     loop {
         let mut count = 0;
         for (place, tool) in tools.iter_mut().zip(&mut pool) {
@@ -230,9 +260,6 @@ fn scan(
         if count == 0 {
             return best;
         }
-        score(&tools[..count], &mut scores[..count]);
-        for (&tool, &score) in tools[..count].iter().zip(&scores) {
-            best.offer(Ranked { tool, score });
-        }
+        consider(&mut best, &tools[..count]);
     }
 }

@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView1};
 use oats_datasets::ToolId;
 use oats_routers::{
     Ranked, Request,
-    scan::{PARALLEL_ABOVE, Quantised, Vectors},
+    scan::{PARALLEL_ABOVE, Quantised, Screened, Vectors},
     top_k,
 };
 use proptest::{prelude::*, sample};
@@ -100,6 +100,25 @@ proptest! {
             let bits = |score: f32| (!score.is_nan()).then(|| score.to_bits());
             ranking.iter().map(|ranked| (ranked.tool, bits(ranked.score))).collect()
         };
+        prop_assert_eq!(comparable(&found), comparable(&expected));
+    }
+
+    /// Whatever int8 makes of the vectors, nothing that belongs to the best is passed over.
+    #[test]
+    fn a_screened_search_is_a_search(case in cases(), times in 1usize..30, scale in sample::select(vec![1.0f32, 1e-30, 1e-42, 1e30])) {
+        let Case { tools, query, candidates, k } = case;
+        // Enough tools for a screen; each again and again, a little moved: near ties by the dozen.
+        let shape = (tools.nrows() * times, tools.ncols());
+        let many = Array2::from_shape_fn(shape, |(row, column)| {
+            let moved = (row / tools.nrows().max(1)) as f32 * 1e-4;
+            (tools[(row % tools.nrows(), column)] + moved) * scale
+        });
+        let comparable = |ranking: &[Ranked]| -> Vec<(ToolId, Option<u32>)> {
+            let bits = |score: f32| (!score.is_nan()).then(|| score.to_bits());
+            ranking.iter().map(|ranked| (ranked.tool, bits(ranked.score))).collect()
+        };
+        let expected = Vectors::new(many.clone()).search(&query, candidates.as_deref(), k);
+        let found = Screened::new(many).search(&query, candidates.as_deref(), k);
         prop_assert_eq!(comparable(&found), comparable(&expected));
     }
 
@@ -249,4 +268,23 @@ fn parts_that_do_not_fit_are_refused() {
 #[should_panic(expected = "components of the query")]
 fn a_query_of_another_length_is_refused() {
     Vectors::new(Array2::zeros((3, 4))).search(&[0.0; 5], None, 1);
+}
+
+#[test]
+fn a_screened_search_of_a_large_catalogue_is_a_search() {
+    let problem = Problem::random(11, PARALLEL_ABOVE + 5_000, 6, 48);
+    let exact = Vectors::new(problem.tool_embeddings.clone());
+    let screened = Screened::new(problem.tool_embeddings.clone());
+    for query in problem.query_embeddings.rows() {
+        let query = query.as_slice().unwrap();
+        for k in [1, 5, 100, 3_000] {
+            let expected = exact.search(query, None, k);
+            for found in in_thread_pools(|| screened.search(query, None, k)) {
+                assert_eq!(bits(&found), bits(&expected));
+            }
+        }
+    }
+    let infinite = [f32::INFINITY; 48];
+    let found = screened.search(&infinite, None, 5);
+    assert_eq!(found.len(), 5);
 }
