@@ -97,11 +97,15 @@ fn draw_panel(area: &Canvas<'_>, along: &str, growths: &[&Growth]) -> Result<()>
         .iter()
         .map(|((_, y), name, _)| (*y, name.as_str()))
         .collect();
+    // Right of all lines, with a thin one to each that ends before.
+    let margin = names.iter().map(|((x, _), ..)| *x).max().unwrap_or(0) + 24;
     for (y, name) in style::apart(heights, LEAST) {
-        if let Some(((x, _), _, colour)) = names.iter().find(|(_, other, _)| other == name) {
+        if let Some((end, _, colour)) = names.iter().find(|(_, other, _)| other == name) {
+            let ends = [(end.0 + 6, end.1), (margin - 4, y)];
+            area.draw(&PathElement::new(ends, colour.mix(0.4).stroke_width(1)))?;
             area.draw(&Text::new(
                 name.to_owned(),
-                (x + 10, y),
+                (margin, y),
                 style::text(13, *colour).pos(Pos::new(HPos::Left, VPos::Center)),
             ))?;
         }
