@@ -23,7 +23,7 @@ use crate::{Ending, options::Places};
   cargo xtask fetch minilm onnx-runtime
   cargo xtask fetch metatool toolbench --cache-dir ~/oats-cache")]
 pub(crate) struct Args {
-    /// What to fetch [default: everything but minilm-int8 and texts].
+    /// What to fetch [default: everything but texts].
     what: Vec<Item>,
     #[command(flatten)]
     places: Places,
@@ -75,13 +75,14 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
 }
 
 impl Item {
-    /// What nearly all experiments read.
+    /// What experiments read.
     const ROUTINE: &[Self] = &[
         Self::Metatool,
         Self::Toole,
         Self::Toolbench,
         Self::Minilm,
         Self::MinilmOnnx,
+        Self::MinilmInt8,
         Self::OnnxRuntime,
     ];
 

@@ -172,7 +172,7 @@ fn names_that_nothing_has_are_answered_with_those_there_are() {
     for (arguments, there_are) in [
         (
             ["route", "hello", "--router", "bm52"],
-            "random, bm25, dense, oats-s1",
+            "random, bm25, dense, dense-int8, oats-s1",
         ),
         (
             ["route", "hello", "--embedder", "bert"],
