@@ -13,15 +13,22 @@ kind = "latency"
 name = "latency"
 question = "?"
 split = "query"
-datasets = ["builtin"]
+datasets = ["builtin", "metatool"]
+quick = ["builtin"]
 embedders = ["static"]
 queries = 10
-routers = ["dense", "oats-s1"]
+routers = ["bm25", "dense", "oats-s1"]
 
 [load]
-routers = ["oats-s1"]
+routers = ["bm25", "oats-s1"]
 callers = [1]
 seconds = 0.02
+
+[[limit]]
+routers = ["dense"]
+datasets = ["metatool"]
+stage = "all"
+microseconds = 1e9
 "#,
     );
     place.write(
@@ -135,6 +142,7 @@ fn latency_measures_a_part_by_itself() {
     for (arguments, parts) in [
         (["--routers", "oats-s9"], "there is no `oats-s9`"),
         (["--datasets", "toole"], "toole is not among those"),
+        (["--embedders", "static,static"], "`static` stands twice"),
         (["--queries", "0"], "--queries"),
     ] {
         let told = place.run(&[&["latency"][..], &arguments].concat());

@@ -54,7 +54,7 @@ pub fn run_latency(
     options: &RunOptions,
     observer: &dyn Observer,
 ) -> Result<LatencyRun, Error> {
-    study.check().map_err(|problem| Error::Experiment {
+    study.check_lists().map_err(|problem| Error::Experiment {
         file: study.name.clone(),
         problem,
     })?;
