@@ -98,9 +98,7 @@ impl Places {
             offline: self.offline,
         })
     }
-}
 
-impl Places {
     /// The options that name these places to another command.
     fn options(&self) -> Result<Vec<OsString>> {
         let mut options = Vec::new();

@@ -76,6 +76,15 @@ pub struct Leakage {
 }
 
 impl Split {
+    /// So many of the test queries, or all if there are fewer, spread evenly over the test part: for
+    /// what takes too long to be done with each.
+    pub fn some_of_test(&self, most: usize) -> Vec<usize> {
+        let (there, wanted) = (self.test.len(), most.min(self.test.len()));
+        (0..wanted)
+            .map(|index| self.test[index * there / wanted])
+            .collect()
+    }
+
     /// Draws a split that depends on nothing but the arguments.
     ///
     /// - `Instance`: 30 % of the queries, rounded up, are the test.

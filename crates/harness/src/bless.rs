@@ -5,8 +5,8 @@ use std::{collections::HashSet, path::Path};
 use crate::{
     Costs, Error, Experiment, Latency, Manifest,
     rows::{
-        CostRow, LatencyRow, MetricRow, PeerRow, Row, ScalingRow, TestRow, merge_rows, read_rows,
-        write_rows,
+        CostRow, LatencyRow, MetricRow, NONE, PeerRow, Row, ScalingRow, TestRow, merge_rows,
+        read_rows, write_rows,
     },
 };
 
@@ -33,60 +33,51 @@ pub fn bless(experiment: &Experiment, from: &Path, into: &Path) -> Result<(), Er
 /// # Errors
 /// Those of [`bless`].
 pub fn bless_costs(costs: &Costs, from: &Path, into: &Path) -> Result<(), Error> {
-    let ran = datasets_of(from)?;
-    let rows = Merging::<CostRow>::read("costs.csv", from, into, |row| {
-        costs.makes(row) && !ran.contains(&row.dataset)
-    })?;
-    let manifest = merged_manifest(from, into, &rows)?;
-    rows.write(into)?;
-    write_manifest(manifest, into)
+    bless_whole_datasets("costs.csv", from, into, |row: &CostRow| costs.makes(row))
 }
 
-/// The same for an experiment that times routers, but that of a dataset that was run nothing else stays:
-/// times of two machines do not compare.
+/// As [`bless_costs`], for an experiment that times routers: times of two machines do not compare.
 ///
 /// # Errors
 /// Those of [`bless`].
 pub fn bless_latency(study: &Latency, from: &Path, into: &Path) -> Result<(), Error> {
-    let ran = datasets_of(from)?;
-    let rows = Merging::<LatencyRow>::read("latency.csv", from, into, |row| {
-        study.makes(row) && !ran.contains(&row.dataset)
-    })?;
-    let manifest = merged_manifest(from, into, &rows)?;
-    rows.write(into)?;
-    write_manifest(manifest, into)
+    bless_whole_datasets("latency.csv", from, into, |row: &LatencyRow| {
+        study.makes(row)
+    })
 }
 
-/// The same for an experiment on made-up vectors, of which nothing stays: sizes and threads that were
-/// not measured now were measured elsewhere.
-///
-/// # Errors
-/// Those of [`bless`].
-pub fn bless_scaling(from: &Path, into: &Path) -> Result<(), Error> {
-    let rows = Merging::<ScalingRow>::read("scaling.csv", from, into, |_| false)?;
-    let manifest = merged_manifest(from, into, &rows)?;
-    rows.write(into)?;
-    write_manifest(manifest, into)
-}
-
-/// The same for peers: of a dataset that was run nothing else stays, since ratios are of one run.
+/// As [`bless_costs`], for peers: ratios are of one run.
 ///
 /// # Errors
 /// Those of [`bless`].
 pub fn bless_peers(from: &Path, into: &Path) -> Result<(), Error> {
-    let ran = datasets_of(from)?;
-    let rows =
-        Merging::<PeerRow>::read("peers.csv", from, into, |row| !ran.contains(&row.dataset))?;
+    bless_whole_datasets("peers.csv", from, into, |_: &PeerRow| true)
+}
+
+/// As [`bless_costs`], for an experiment on made-up vectors, which has no datasets: nothing stays.
+///
+/// # Errors
+/// Those of [`bless`].
+pub fn bless_scaling(from: &Path, into: &Path) -> Result<(), Error> {
+    bless_whole_datasets("scaling.csv", from, into, |_: &ScalingRow| true)
+}
+
+/// Merges one result file. Rows that the experiment still makes stay if nothing of their dataset was run.
+fn bless_whole_datasets<R: Row>(
+    file: &'static str,
+    from: &Path,
+    into: &Path,
+    makes: impl Fn(&R) -> bool,
+) -> Result<(), Error> {
+    let ran = Manifest::read(&from.join("manifest.json"))?;
+    let was_run = |row: &R| {
+        let dataset = row.label("dataset").unwrap_or(NONE);
+        ran.iter().any(|ran| ran.datasets.contains_key(dataset))
+    };
+    let rows = Merging::read(file, from, into, |row: &R| makes(row) && !was_run(row))?;
     let manifest = merged_manifest(from, into, &rows)?;
     rows.write(into)?;
     write_manifest(manifest, into)
-}
-
-/// The datasets that a run made rows of.
-fn datasets_of(folder: &Path) -> Result<HashSet<String>, Error> {
-    let manifest = Manifest::read(&folder.join("manifest.json"))?;
-    let datasets = manifest.map_or_else(Default::default, |manifest| manifest.datasets);
-    Ok(datasets.into_keys().collect())
 }
 
 /// A result file on both sides.

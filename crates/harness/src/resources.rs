@@ -30,7 +30,7 @@ pub enum EmbedderKind {
 }
 
 impl EmbedderKind {
-    const ALL: [Self; 3] = [Self::Minilm, Self::MinilmInt8, Self::Static];
+    pub(crate) const ALL: [Self; 3] = [Self::Minilm, Self::MinilmInt8, Self::Static];
 
     /// Whether its vectors are computed in 8 bits: another processor changes them by more than rounding, and
     /// another file is another model.

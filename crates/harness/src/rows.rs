@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use oats_metrics::LatencySummary;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{Error, TOLERANCE, write::write_whole};
@@ -427,6 +428,18 @@ impl Row for PeerRow {
     fn numbers(&self) -> Vec<(&'static str, f64)> {
         Vec::new()
     }
+}
+
+/// What result files have of a set of durations: quantities with their values.
+pub(crate) fn milliseconds(summary: LatencySummary) -> [(&'static str, f64); 5] {
+    [
+        ("mean-ms", summary.mean),
+        ("p50-ms", summary.p50),
+        ("p95-ms", summary.p95),
+        ("p99-ms", summary.p99),
+        ("max-ms", summary.max),
+    ]
+    .map(|(quantity, duration)| (quantity, duration.as_secs_f64() * 1e3))
 }
 
 /// A number as result files hold it: six decimals, finite, zero without a sign.

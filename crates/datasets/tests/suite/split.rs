@@ -191,6 +191,21 @@ fn arbitrary_benchmark() -> impl Strategy<Value = Benchmark> {
 
 proptest! {
     #[test]
+    fn some_of_the_test_are_spread_over_it(benchmark in arbitrary_benchmark(), most in 0usize..30) {
+        let test = Split::new(SplitKind::Instance, &benchmark, 0).test;
+        let split = Split { test: test.clone(), train: Vec::new(), dropped: Vec::new() };
+        let some = split.some_of_test(most);
+        prop_assert_eq!(some.len(), most.min(test.len()));
+        prop_assert!(some.is_sorted_by(|a, b| a < b) && some.iter().all(|query| test.contains(query)));
+        // No stretch of the test is left out that is longer than the others by more than one.
+        let places: Vec<usize> = some.iter().map(|query| test.iter().position(|of| of == query).unwrap()).collect();
+        let gaps: Vec<usize> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        if let (Some(least), Some(longest)) = (gaps.iter().min(), gaps.iter().max()) {
+            prop_assert!(longest - least <= 1);
+        }
+    }
+
+    #[test]
     fn a_split_is_a_sorted_partition(benchmark in arbitrary_benchmark(), seed: u64) {
         for kind in KINDS {
             let Split { train, test, dropped } = Split::new(kind, &benchmark, seed);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
 use oats_datasets::{Benchmark, Dataset, ToolId};
 use oats_embedders::Embedder;
 use oats_llm::{ModelPrice, Prices, Tokenizer};
-use oats_routers::{Progress, Request, Training};
+use oats_routers::{Progress, Request};
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
@@ -15,6 +15,7 @@ use crate::{
     DatasetEntry, Embeddings, Error, Manifest, Observer, Resources, RunOptions, Skip, manifest,
     rows::{CostRow, NONE, Row, write_rows},
     skip::Omissions,
+    training::training,
 };
 
 /// What a run made.
@@ -223,15 +224,8 @@ impl Run<'_> {
             _ => Embeddings::none(),
         };
         let none = embeddings.of_queries(&[]);
-        let training = Training {
-            tools: benchmark.tools(),
-            tool_embeddings: embeddings.tools.view(),
-            queries: Vec::new(),
-            query_embeddings: none.view(),
-            seed: 0,
-            llm: None,
-            progress: Progress::to(&|_| {}),
-        };
+        let tools = embeddings.tools.view();
+        let training = training(benchmark, &[], tools, none.view(), Progress::silent());
         let fitted = spec.fit(&training).map_err(|source| Error::Router {
             cell: format!("{}/{}", benchmark.name(), study.router.label),
             source: Box::new(source),

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     DatasetEntry, Error, Manifest, Observer, Pool, Resources, RunOptions, Skip, manifest,
-    rows::{LatencyRow, NONE, Number, Row, write_rows},
+    rows::{LatencyRow, NONE, Number, Row, milliseconds, write_rows},
     skip::Omissions,
     workers::pool,
 };
@@ -73,7 +73,11 @@ pub fn run_latency(
             study,
             dataset,
             benchmark: &benchmark,
-            queries: queries(study, &benchmark, &split),
+            queries: split
+                .some_of_test(study.queries)
+                .into_iter()
+                .map(|query| &benchmark.queries()[query])
+                .collect(),
             served: fit(study, &benchmark, &split, &sides, resources, observer)?,
             observer,
         };
@@ -110,15 +114,6 @@ pub fn run_latency(
         manifest,
         skipped: omissions.into_skipped(),
     })
-}
-
-/// As many test queries as are to be timed, spread evenly over the test part.
-fn queries<'b>(study: &Latency, benchmark: &'b Benchmark, split: &Split) -> Vec<&'b Query> {
-    let wanted = study.queries.min(split.test.len());
-    let positions = (0..wanted).map(|index| index * split.test.len() / wanted);
-    positions
-        .map(|position| &benchmark.queries()[split.test[position]])
-        .collect()
 }
 
 /// The routers of one benchmark.
@@ -234,33 +229,22 @@ impl Measuring<'_> {
         watches: &[Stopwatch],
     ) -> Vec<LatencyRow> {
         let mut rows = Vec::new();
-        let mut add = |stage: &str, quantities: &[(&str, Duration)], count: u64| {
-            for (quantity, duration) in quantities {
-                let milliseconds = duration.as_secs_f64() * 1e3;
+        let mut add = |stage: &str, quantities: &[(&str, f64)], count: u64| {
+            for (quantity, value) in quantities {
                 rows.push(LatencyRow {
                     stage: stage.to_owned(),
                     n: count as usize,
-                    ..self.row(served, labels, quantity, milliseconds)
+                    ..self.row(served, labels, quantity, *value)
                 });
             }
         };
         if let Some(whole) = summary(watches, |watch| Some(watch.total())) {
-            let quantities = [
-                ("mean-ms", whole.mean),
-                ("p50-ms", whole.p50),
-                ("p95-ms", whole.p95),
-                ("p99-ms", whole.p99),
-                ("max-ms", whole.max),
-            ];
-            add(WHOLE, &quantities, whole.count);
+            add(WHOLE, &milliseconds(whole), whole.count);
         }
         let mut add_part = |stage: &str, of: &dyn Fn(&Stopwatch) -> Option<Duration>| {
             if let Some(part) = summary(watches, of) {
-                add(
-                    stage,
-                    &[("p50-ms", part.p50), ("p95-ms", part.p95)],
-                    part.count,
-                );
+                let [_, p50, p95, ..] = milliseconds(part);
+                add(stage, &[p50, p95], part.count);
             }
         };
         add_part(ROUTER, &|watch| {

@@ -9,12 +9,12 @@ use std::{
 use oats_datasets::{Benchmark, Query, Split};
 use oats_embedders::Embedder;
 use oats_metrics::Stopwatch;
-use oats_routers::{Progress, Ranked, Request, Router, Training};
+use oats_routers::{Progress, Ranked, Request, Router};
 
 use super::{ALL_THREADS, Latency};
 use crate::{
     EmbedderKind, Embeddings, Error, Observer, Pool, Resources, RouterEntry, Skip,
-    rows::NO_EMBEDDER, skip::Omissions,
+    rows::NO_EMBEDDER, skip::Omissions, training::training,
 };
 
 /// How many tools are asked for, as a gateway would.
@@ -144,17 +144,10 @@ pub(super) fn fit<'a>(
         let what = format!("{}: fitting routers{with}", benchmark.name());
         observer.begin(&what, entries.len());
         for entry in entries {
-            let queries = benchmark.queries();
             let tell = |line: &str| observer.detail(&format!("{}: {line}", entry.label));
-            let training = Training {
-                tools: benchmark.tools(),
-                tool_embeddings: vectors.tools.view(),
-                queries: split.train.iter().map(|&q| (&queries[q]).into()).collect(),
-                query_embeddings: learned.view(),
-                seed: 0,
-                llm: None,
-                progress: Progress::to(&tell),
-            };
+            let tools = vectors.tools.view();
+            let progress = Progress::to(&tell);
+            let training = training(benchmark, &split.train, tools, learned.view(), progress);
             let started = Instant::now();
             let fitted = entry.spec.fit(&training).map_err(|source| Error::Router {
                 cell: format!("{}/{}", benchmark.name(), entry.label),

@@ -10,7 +10,7 @@ use oats_routers::{
 };
 
 use super::{Fault, Fits, Fitted, Part, Ranking, Ranks};
-use crate::{EmbedderKind, Embeddings, Error};
+use crate::{EmbedderKind, Embeddings, Error, training::training};
 
 /// An embedder of ours, with the benchmark's vectors.
 #[derive(Clone)]
@@ -61,27 +61,13 @@ impl<'a> Learning<'a> {
             Part::Training => (self.training.0, &self.training.1),
             Part::All => (self.all.0.as_slice(), &self.all.1),
         };
-        training(self.benchmark, queries, self.tools(), vectors.view())
-    }
-}
-
-fn training<'a>(
-    benchmark: &'a Benchmark,
-    queries: &[usize],
-    tool_embeddings: ArrayView2<'a, f32>,
-    query_embeddings: ArrayView2<'a, f32>,
-) -> Training<'a> {
-    Training {
-        tools: benchmark.tools(),
-        tool_embeddings,
-        queries: queries
-            .iter()
-            .map(|&query| (&benchmark.queries()[query]).into())
-            .collect(),
-        query_embeddings,
-        seed: 0,
-        llm: None,
-        progress: Progress::silent(),
+        training(
+            self.benchmark,
+            queries,
+            self.tools(),
+            vectors.view(),
+            Progress::silent(),
+        )
     }
 }
 
@@ -106,7 +92,7 @@ impl<'a> Served<'a> {
             .tools
             .view();
         let no_queries = Array2::zeros((0, tools.ncols()));
-        let training = training(benchmark, &[], tools, no_queries.view());
+        let training = training(benchmark, &[], tools, no_queries.view(), Progress::silent());
         let router = spec.fit(&training);
         Ok(Self {
             router: router.map_err(|source| failed(benchmark, spec.kind(), source))?,

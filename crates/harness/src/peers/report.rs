@@ -5,7 +5,7 @@ use std::{
     fmt::Write as _,
 };
 
-use crate::{Manifest, rows::PeerRow};
+use crate::{Manifest, report::digits::three_digits, rows::PeerRow};
 
 /// What is to hold between a peer and ours.
 struct Claim {
@@ -241,7 +241,7 @@ impl<'a> Rows<'a> {
             for threads in &self.threads {
                 for quantity in ["p50-ms", "p95-ms"] {
                     let time = of(threads, quantity);
-                    let time = time.map_or("–".to_owned(), |&(value, _)| milliseconds(value));
+                    let time = time.map_or("–".to_owned(), |&(value, _)| three_digits(value));
                     let _ = write!(text, " {time} |");
                 }
             }
@@ -249,17 +249,6 @@ impl<'a> Rows<'a> {
             let _ = writeln!(text, " {n} |");
         }
         text
-    }
-}
-
-/// Three significant digits, or as many as a ten-thousandth has.
-fn milliseconds(value: f64) -> String {
-    match value {
-        100.0.. => format!("{value:.0}"),
-        10.0.. => format!("{value:.1}"),
-        1.0.. => format!("{value:.2}"),
-        0.1.. => format!("{value:.3}"),
-        _ => format!("{value:.4}"),
     }
 }
 

@@ -41,13 +41,6 @@ pub struct PeersSummary {
     pub failed: Vec<String>,
 }
 
-/// Our embedders.
-const EMBEDDERS: [EmbedderKind; 3] = [
-    EmbedderKind::Minilm,
-    EmbedderKind::MinilmInt8,
-    EmbedderKind::Static,
-];
-
 /// Times ours and the peers on test queries of the query split of seed 0, and writes the folder
 /// `out/peers`. Timings differ from run to run.
 ///
@@ -134,7 +127,7 @@ fn ours(
     observer: &dyn Observer,
 ) -> Result<Vec<Ours>, Error> {
     let mut ours = Vec::new();
-    for kind in EMBEDDERS {
+    for kind in EmbedderKind::ALL {
         match resources.embedder(kind)? {
             Ok(embedder) => ours.push(Ours {
                 kind,
@@ -173,7 +166,7 @@ impl Meeting<'_> {
     /// Every task with every number of threads.
     fn hold(&self, resources: &Resources, omissions: &mut Omissions<'_>) -> Result<Made, Error> {
         let split = Split::new(SplitKind::Query, self.benchmark, 0);
-        let timed = self.timed(&split);
+        let timed = split.some_of_test(self.plan.queries);
         let texts: Vec<&str> = timed
             .iter()
             .map(|&query| self.benchmark.queries()[query].text.as_str())
@@ -238,14 +231,6 @@ impl Meeting<'_> {
             });
         }
         Ok(ours)
-    }
-
-    /// As many test queries as are to be timed, spread evenly over the test part.
-    fn timed(&self, split: &Split) -> Vec<usize> {
-        let there = split.test.len();
-        let wanted = self.plan.queries.min(there);
-        let positions = (0..wanted).map(|index| index * there / wanted);
-        positions.map(|position| split.test[position]).collect()
     }
 
     fn configuration(&self, made: &Made) -> Value {

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use oats_datasets::{Benchmark, ToolId};
-use oats_metrics::{Latencies, LatencySummary, Metric};
+use oats_metrics::{Latencies, Metric};
 use oats_routers::RouterSpec;
 use serde_json::{Map, Value};
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Error, Observer,
-    rows::{Number, PeerRow},
+    rows::{Number, PeerRow, milliseconds},
 };
 
 /// Peers that load MiniLM.
@@ -234,23 +234,8 @@ impl<'a> Tasks<'a> {
         let Some(summary) = latencies.summary() else {
             return;
         };
-        let LatencySummary {
-            count,
-            mean,
-            p50,
-            p95,
-            p99,
-            max,
-        } = summary;
-        for (quantity, time) in [
-            ("mean-ms", mean),
-            ("p50-ms", p50),
-            ("p95-ms", p95),
-            ("p99-ms", p99),
-            ("max-ms", max),
-        ] {
-            let milliseconds = time.as_secs_f64() * 1e3;
-            self.row(task, peer, quantity, milliseconds, count as usize);
+        for (quantity, value) in milliseconds(summary) {
+            self.row(task, peer, quantity, value, summary.count as usize);
         }
     }
 
