@@ -30,7 +30,7 @@
 //! | --- | --- |
 //! | [`Experiment`], [`Grid`], [`Pool`], [`Quick`], [`RouterEntry`] | `experiment/`: the TOML format |
 //! | [`Outcomes`], [`Drawn`] | `outcomes.rs`: what routers learn from: labels or a log |
-//! | [`Study`] | `study.rs`: an experiment of any kind, by its TOML's `kind`; `parse.rs`: TOML with the place of what is wrong; `line.rs`: least squares; `training.rs`: what routers learn from that are fitted to be served |
+//! | [`Study`] | `study.rs`: an experiment of any kind, by its TOML's `kind`; `parse.rs`: TOML with the place of what is wrong; `line.rs`: least squares; `training.rs`: what routers learn from that are fitted to be served; `turns.rs`: who is timed when |
 //! | [`Costs`], [`run_costs`], [`costs_report`] | `costs/`: experiments that count tokens and price them |
 //! | [`Latency`], [`run_latency`] | `latency/`: experiments that time routers |
 //! | [`Scaling`], [`run_scaling`] | `scaling/`: how time and memory grow, on made-up vectors; `resident.rs`: memory |
@@ -71,6 +71,7 @@ mod scaling;
 mod skip;
 mod study;
 mod training;
+mod turns;
 mod verdict;
 mod workers;
 mod write;

@@ -54,7 +54,7 @@ pub(super) fn draw(study: &Latency, rows: &[LatencyRow], title: &str) -> Result<
         TOP + height + 70,
     );
     let svg = style::svg(size, |canvas| {
-        let caption = "Text in to five ranked tools out, over the whole catalogue, one request at a time on \
+        let caption = "Query split: text in to five ranked tools out, over the whole catalogue, one request at a time on \
                        one thread. Mark: p50; the line ends at p99.";
         style::heading(canvas, title, &[caption.to_owned()])?;
         legend(canvas, &embedders)?;

@@ -19,10 +19,7 @@ const TASKS: [(&str, &str); 4] = [
     ("s1-all", "Stage 1 on all queries"),
 ];
 
-/// Decades of milliseconds.
-const DECADES: (f64, f64) = (-3.0, 5.0);
-
-const TOP: u32 = 80;
+const TOP: u32 = 96;
 const WIDTH: u32 = 560;
 /// Of a line.
 const HEIGHT: u32 = 20;
@@ -43,20 +40,32 @@ pub(super) fn draw(rows: &[PeerRow], title: &str) -> Result<Option<String>> {
         .map(|dataset| (dataset, lines(rows, dataset)))
         .filter(|(_, lines)| !lines.is_empty())
         .collect();
-    let Some(most) = panels.iter().map(|(_, lines)| lines.len()).max() else {
+    let times = panels
+        .iter()
+        .flat_map(|(_, lines)| lines)
+        .flat_map(|line| match line {
+            Line::Side(_, times) => times.as_slice(),
+            Line::Task(_) => &[],
+        });
+    let decades = style::decades(times.copied());
+    let most = panels.iter().map(|(_, lines)| lines.len()).max();
+    let (Some(decades), Some(most)) = (decades, most) else {
         return Ok(None);
     };
     let height = HEIGHT * most as u32 + MARGINS.1 + 20;
     let size = ((WIDTH * panels.len() as u32).max(900), TOP + height);
     let svg = style::svg(size, |canvas| {
-        let caption = "Median milliseconds within one run. Filled: one thread; rings: more. Orange: the \
-                       routers here; blue: other libraries.";
-        style::heading(canvas, title, &[caption.to_owned()])?;
+        let lines = [
+            "Median milliseconds within one run, over the whole catalogue; of requests, test queries of the query split."
+                .to_owned(),
+            "Filled: one thread; rings: more. Orange: the routers here; blue: other libraries.".to_owned(),
+        ];
+        style::heading(canvas, title, &lines)?;
         for (column, (dataset, lines)) in panels.iter().enumerate() {
             let area = canvas
                 .clone()
                 .shrink((WIDTH * column as u32, TOP), (WIDTH, height));
-            draw_panel(&area, dataset, lines, most)?;
+            draw_panel(&area, dataset, lines, decades, most)?;
         }
         Ok(())
     })?;
@@ -100,10 +109,16 @@ fn lines<'a>(rows: &'a [PeerRow], dataset: &str) -> Vec<Line<'a>> {
     lines
 }
 
-fn draw_panel(area: &Canvas<'_>, dataset: &str, lines: &[Line<'_>], most: usize) -> Result<()> {
-    let (from, to) = DECADES;
+fn draw_panel(
+    area: &Canvas<'_>,
+    dataset: &str,
+    lines: &[Line<'_>],
+    (from, to): (f64, f64),
+    most: usize,
+) -> Result<()> {
     let mut chart = ChartBuilder::on(area)
         .margin(10)
+        .margin_right(28)
         .x_label_area_size(MARGINS.1 - 10)
         .y_label_area_size(MARGINS.0)
         .build_cartesian_2d(from..to, most as f64..0.0)?;

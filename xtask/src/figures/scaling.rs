@@ -43,8 +43,8 @@ pub(super) fn draw(growths: &[Growth], title: &str) -> Result<Option<String>> {
 
 fn draw_panel(area: &Canvas<'_>, along: &str, growths: &[&Growth]) -> Result<()> {
     let points = || growths.iter().flat_map(|growth| &growth.points);
-    let Some([x, y]) = decades(points().map(|point| point.0))
-        .zip(decades(points().map(|p| p.1)))
+    let Some([x, y]) = style::decades(points().map(|point| point.0))
+        .zip(style::decades(points().map(|p| p.1)))
         .map(|(x, y)| [x, y])
     else {
         return Ok(());
@@ -111,17 +111,6 @@ fn draw_panel(area: &Canvas<'_>, along: &str, growths: &[&Growth]) -> Result<()>
         }
     }
     Ok(())
-}
-
-/// The decades that hold all values.
-fn decades(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    let logs: Vec<f64> = values
-        .filter(|value| *value > 0.0)
-        .map(f64::log10)
-        .collect();
-    let low = logs.iter().copied().reduce(f64::min)?.floor();
-    let high = logs.iter().copied().reduce(f64::max)?.ceil();
-    Some((low, high.max(low + 1.0)))
 }
 
 fn name(operation: &str) -> &str {

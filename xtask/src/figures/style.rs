@@ -108,6 +108,17 @@ pub(super) fn shown(label: &str) -> String {
     }
 }
 
+/// The decades that hold all values above zero: the ends of a logarithmic axis. None without any.
+pub(super) fn decades(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let logs: Vec<f64> = values
+        .filter(|value| *value > 0.0)
+        .map(f64::log10)
+        .collect();
+    let low = logs.iter().copied().reduce(f64::min)?.floor();
+    let high = logs.iter().copied().reduce(f64::max)?.ceil();
+    Some((low, high.max(low + 1.0)))
+}
+
 /// A decade of a logarithmic axis: `100`, `1k`; nothing between decades.
 pub(super) fn amount(decade: f64) -> String {
     if (decade - decade.round()).abs() > 1e-6 {

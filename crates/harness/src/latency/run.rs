@@ -9,8 +9,6 @@ use std::{
 
 use oats_datasets::{Benchmark, Dataset, Query, Split};
 use oats_metrics::{Latencies, LatencySummary, Stage, Stopwatch};
-use rand::{SeedableRng, seq::SliceRandom};
-use rand_chacha::ChaCha8Rng;
 
 use super::{
     Latency, Load, POOLS, PeakMemory, ROUTER, WHOLE,
@@ -21,6 +19,7 @@ use crate::{
     DatasetEntry, Error, Manifest, Observer, Pool, Resources, RunOptions, Skip, manifest,
     rows::{LatencyRow, NONE, Number, Row, milliseconds, write_rows},
     skip::Omissions,
+    turns::{Rounds, turns},
     workers::pool,
 };
 
@@ -40,8 +39,8 @@ pub struct LatencyRun {
 /// Fits every router to the training part of seed 0, times it on test queries, and writes the
 /// experiment's folder. Timings differ from run to run.
 ///
-/// Routers take turns, query by query, in an order that changes, so that all of them meet with the
-/// same disturbances; a tenth as many queries go before, untimed. A request includes its
+/// Routers take turns of ten queries, in an order that changes, so that all of them meet with the same
+/// disturbances; a tenth as many queries go before, untimed. A request includes its
 /// embedding, where the router reads one.
 ///
 /// # Errors
@@ -126,10 +125,11 @@ struct Measuring<'a> {
     observer: &'a dyn Observer,
 }
 
-/// The requests that a router answered, by pool.
+/// A router over one pool, and the requests that it answered.
 struct Timed<'a> {
     served: &'a Served<'a>,
-    watches: Vec<Vec<Stopwatch>>,
+    pool: Pool,
+    watches: Vec<Stopwatch>,
 }
 
 /// What rows of one kind have in common.
@@ -168,57 +168,57 @@ impl Measuring<'_> {
     }
 
     fn one_at_a_time(&self, threads: Threads) -> Result<Vec<LatencyRow>, Error> {
-        let pools = self.pools();
-        let mut timed: Vec<Timed<'_>> = self
-            .served
-            .iter()
-            .map(|served| Timed {
+        let mut timed: Vec<Timed<'_>> = Vec::new();
+        for served in &self.served {
+            timed.extend(self.pools().map(|pool| Timed {
                 served,
-                watches: vec![Vec::new(); pools.len()],
-            })
-            .collect();
-        let what = format!(
-            "{}: timing, threads: {}",
-            self.benchmark.name(),
-            threads.label()
-        );
-        self.observer.begin(&what, self.queries.len());
-        let warm_up = self.queries.len().div_ceil(10);
+                pool,
+                watches: Vec::new(),
+            }));
+        }
+        let (benchmark, label) = (self.benchmark.name(), threads.label());
+        let what = format!("{benchmark}: timing, threads: {label}");
+        let count = self.queries.len();
+        let warm_up = count.div_ceil(10);
+        self.observer.begin(&what, timed.len() * (warm_up + count));
         pool(threads.count())?.install(|| {
-            for query in self.queries.iter().take(warm_up) {
-                serve(query, &pools, threads, &mut timed)?;
-            }
+            self.serve(warm_up, threads, &mut timed)?;
             for timed in &mut timed {
-                timed.watches.iter_mut().for_each(Vec::clear);
+                timed.watches.clear();
             }
-            // Whoever is first finds the query in no cache, and whoever goes before leaves the caches as
-            // it likes: another order for each query.
-            let mut turns = ChaCha8Rng::seed_from_u64(0);
-            for query in &self.queries {
-                timed.shuffle(&mut turns);
-                serve(query, &pools, threads, &mut timed)?;
-                self.observer.advance(1);
-            }
-            Ok::<(), Error>(())
+            self.serve(count, threads, &mut timed)
         })?;
         self.observer.end();
         let mut rows = Vec::new();
         for timed in &timed {
-            for (pool, watches) in pools.iter().zip(&timed.watches) {
-                let labels = Labels {
-                    pool: &pool.to_string(),
-                    threads: threads.label(),
-                    callers: "1",
-                };
-                rows.extend(self.times(timed.served, labels, watches));
-            }
+            let labels = Labels {
+                pool: &timed.pool.to_string(),
+                threads: label,
+                callers: "1",
+            };
+            rows.extend(self.times(timed.served, labels, &timed.watches));
         }
         Ok(rows)
     }
 
-    fn pools(&self) -> Vec<Pool> {
+    /// Has all of them answer the first `count` queries.
+    fn serve(&self, count: usize, threads: Threads, timed: &mut [Timed<'_>]) -> Result<(), Error> {
+        for (position, turn) in turns(timed.len(), Rounds::requests(count)) {
+            let timed = &mut timed[position];
+            for query in &self.queries[turn.clone()] {
+                let mut watch = Stopwatch::started();
+                let answer = timed.served.answer(query, timed.pool, threads, &mut watch);
+                black_box(answer?);
+                timed.watches.push(watch);
+            }
+            self.observer.advance(turn.len());
+        }
+        Ok(())
+    }
+
+    fn pools(&self) -> impl Iterator<Item = Pool> {
         let is_there = |pool: &Pool| *pool == Pool::Catalogue || self.benchmark.has_candidates();
-        POOLS.into_iter().filter(is_there).collect()
+        POOLS.into_iter().filter(is_there)
     }
 
     /// The whole request in full, its parts in short.
@@ -369,24 +369,6 @@ impl Measuring<'_> {
             n: 1,
         }
     }
-}
-
-/// Has every router in turn answer one query, over one pool after the other: a router that went twice
-/// in a row would find its tools in the processor's cache.
-fn serve(
-    query: &Query,
-    pools: &[Pool],
-    threads: Threads,
-    timed: &mut [Timed<'_>],
-) -> Result<(), Error> {
-    for (position, &pool) in pools.iter().enumerate() {
-        for timed in &mut *timed {
-            let mut watch = Stopwatch::started();
-            black_box(timed.served.answer(query, pool, threads, &mut watch)?);
-            timed.watches[position].push(watch);
-        }
-    }
-    Ok(())
 }
 
 /// Of the requests that had the part.

@@ -2,11 +2,11 @@
 
 use std::{thread, time::Duration};
 
-use rand::{SeedableRng, seq::SliceRandom};
-use rand_chacha::ChaCha8Rng;
-
 use super::Fault;
-use crate::{Error, Observer};
+use crate::{
+    Error, Observer,
+    turns::{Rounds, turns},
+};
 
 /// One of those that take turns.
 pub(super) struct Contestant<S: ?Sized> {
@@ -25,10 +25,10 @@ impl<S: ?Sized> Contestant<S> {
 }
 
 /// A pause before each turn: the threads of libraries wait for more work by spinning, which would be at
-/// the cost of the next side.
-const PAUSE: Duration = Duration::from_millis(5);
+/// the cost of the next side. Those of OpenBLAS do so for 2²⁶ cycles, some 20 ms.
+const PAUSE: Duration = Duration::from_millis(50);
 
-/// Asks all of the group, `rounds` times; everybody is the first in turn. Gives their answers by label.
+/// Asks all of the group every round. Gives their answers by label.
 ///
 /// A peer that fails leaves the group, without its answers, and `faults` tells why.
 ///
@@ -36,42 +36,33 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Our own.
 pub(super) fn take_turns<S: ?Sized, A>(
     group: &mut Vec<Contestant<S>>,
-    rounds: usize,
+    rounds: Rounds,
     faults: &mut Vec<String>,
     observer: &dyn Observer,
     ask: impl Fn(&mut S, usize) -> Result<A, Fault>,
 ) -> Result<Vec<(String, Vec<A>)>, Error> {
-    let mut answers: Vec<(String, Vec<A>)> = group
-        .iter()
-        .map(|contestant| (contestant.label.clone(), Vec::with_capacity(rounds)))
-        .collect();
-    // A turn follows another each time: whoever goes before leaves the caches as it likes.
-    let mut turns = ChaCha8Rng::seed_from_u64(0);
-    for round in 0..rounds {
-        group.shuffle(&mut turns);
-        let mut left = Vec::new();
-        for contestant in &mut *group {
+    let mut answers: Vec<Option<Vec<A>>> = group.iter().map(|_| Some(Vec::new())).collect();
+    for (side, turn) in turns(group.len(), rounds) {
+        let steps = turn.len();
+        if let Some(given) = &mut answers[side] {
             thread::sleep(PAUSE);
-            match ask(&mut contestant.side, round) {
-                Ok(answer) => {
-                    let of = answers
-                        .iter_mut()
-                        .find(|(label, _)| *label == contestant.label);
-                    if let Some((_, given)) = of {
-                        given.push(answer);
-                    }
-                }
+            match turn
+                .map(|round| ask(&mut group[side].side, round))
+                .collect::<Result<Vec<A>, _>>()
+            {
+                Ok(more) => given.extend(more),
                 Err(Fault::Peer(reason)) => {
                     observer.note(&format!("left out: {reason}"));
                     faults.push(reason);
-                    left.push(contestant.label.clone());
+                    answers[side] = None;
                 }
                 Err(Fault::Ours(error)) => return Err(error),
             }
         }
-        group.retain(|contestant| !left.contains(&contestant.label));
-        answers.retain(|(label, _)| !left.contains(label));
-        observer.advance(1);
+        observer.advance(steps);
     }
-    Ok(answers)
+    let mut stays = answers.iter().map(Option::is_some);
+    group.retain(|_| stays.next().unwrap_or(false));
+    let labels = group.iter().map(|contestant| contestant.label.clone());
+    Ok(labels.zip(answers.into_iter().flatten()).collect())
 }

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Error, Observer,
     rows::{Number, PeerRow, milliseconds},
+    turns::Rounds,
 };
 
 /// Peers that load MiniLM.
@@ -97,7 +98,7 @@ impl<'a> Tasks<'a> {
         group.retain(|side| [ours, SAME_WORDS].contains(&side.label.as_str()));
         let rankings = self.ask(
             "words compared",
-            self.timed.len(),
+            Rounds::requests(self.timed.len()),
             &mut group,
             |side, row| side.rank(row, COMPARED),
         )?;
@@ -121,8 +122,12 @@ impl<'a> Tasks<'a> {
         }
         for (task, part) in [("s1-training", Part::Training), ("s1-all", Part::All)] {
             let warm_up = format!("{task}, warming up");
-            self.ask(&warm_up, 1, &mut group, |side, _| side.fit(part))?;
-            let fits = self.ask(task, self.fits, &mut group, |side, _| side.fit(part))?;
+            self.ask(&warm_up, Rounds::fits(1), &mut group, |side, _| {
+                side.fit(part)
+            })?;
+            let fits = self.ask(task, Rounds::fits(self.fits), &mut group, |side, _| {
+                side.fit(part)
+            })?;
             let last = |label: &str| {
                 let (_, fits) = fits.iter().find(|(name, _)| name == label)?;
                 Some(&fits.last()?.vectors)
@@ -151,8 +156,13 @@ impl<'a> Tasks<'a> {
             group.push(Contestant::new(name, Box::new(worker)));
         }
         let fit = |side: &mut (dyn Learns + '_), _: usize| side.fit(Part::Training);
-        self.ask("regression-fit, warming up", 1, &mut group, fit)?;
-        for (name, fits) in self.ask("regression-fit", self.fits, &mut group, fit)? {
+        self.ask(
+            "regression-fit, warming up",
+            Rounds::fits(1),
+            &mut group,
+            fit,
+        )?;
+        for (name, fits) in self.ask("regression-fit", Rounds::fits(self.fits), &mut group, fit)? {
             self.latencies("regression-fit", &name, fits.iter().map(|fit| fit.time));
         }
         self.rank("regression", &mut group)
@@ -166,10 +176,15 @@ impl<'a> Tasks<'a> {
     ) -> Result<(), Error> {
         let count = self.timed.len();
         let warm_up = format!("{task}, warming up");
-        self.ask(&warm_up, count.div_ceil(10), group, |side, row| {
+        self.ask(
+            &warm_up,
+            Rounds::requests(count.div_ceil(10)),
+            group,
+            |side, row| side.rank(row, K.get()),
+        )?;
+        for (name, rankings) in self.ask(task, Rounds::requests(count), group, |side, row| {
             side.rank(row, K.get())
-        })?;
-        for (name, rankings) in self.ask(task, count, group, |side, row| side.rank(row, K.get()))? {
+        })? {
             self.latencies(task, &name, rankings.iter().map(|ranking| ranking.time));
             self.quality(task, &name, &rankings);
         }
@@ -179,13 +194,13 @@ impl<'a> Tasks<'a> {
     fn ask<S: ?Sized, A>(
         &mut self,
         what: &str,
-        rounds: usize,
+        rounds: Rounds,
         group: &mut Vec<Contestant<S>>,
         ask: impl Fn(&mut S, usize) -> Result<A, Fault>,
     ) -> Result<Vec<(String, Vec<A>)>, Error> {
         let (benchmark, threads) = (self.benchmark.name(), self.threads);
         let what = format!("{benchmark}, threads: {threads}: {what}");
-        self.observer.begin(&what, rounds);
+        self.observer.begin(&what, group.len() * rounds.count);
         let answers = take_turns(group, rounds, &mut self.made.failed, self.observer, ask)?;
         self.observer.end();
         Ok(answers)
