@@ -115,7 +115,7 @@ impl Best {
     /// For offers of about `pool` tools; memory is taken for no more.
     pub(crate) fn new(k: usize, pool: usize) -> Self {
         // With room for others, offers are sorted out in one go, at a constant price for each.
-        let room = k.saturating_add(k.max(64));
+        let room = k.saturating_add(k.max(16));
         Self {
             k,
             kept: Vec::with_capacity(room.min(pool)),

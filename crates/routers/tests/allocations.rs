@@ -31,7 +31,7 @@ fn a_search_allocates_its_ranking_and_nothing_else() {
                 let room = found.capacity() * size_of::<Ranked>();
                 assert_eq!(taken.bytes_total, room as u64, "k = {k}");
                 let pool = candidates.map_or(5_000, <[usize]>::len);
-                assert!(found.capacity() <= pool.min(k.saturating_add(k.max(64))));
+                assert!(found.capacity() <= pool.min(k.saturating_add(k.max(16))));
             }
         }
     }

@@ -29,7 +29,7 @@
 //! Up to [`PARALLEL_ABOVE`] tools are scanned on the calling thread; above, chunks of the catalogue
 //! are scanned on rayon's threads, which keep their own best k. Candidates are always scanned on the
 //! calling thread. There, the returned ranking is all that is allocated; it has room for 2k tools,
-//! at least k + 64 (but not for more than the pool has).
+//! at least k + 16 (but not for more than the pool has).
 
 mod dot;
 mod screened;
@@ -38,6 +38,7 @@ pub use screened::Screened;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 use oats_datasets::ToolId;
+use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::{Ranked, router::Best};
@@ -160,9 +161,11 @@ impl Quantised {
             }
         };
         let scale = scale(query.into());
-        for (code, &x) in asked.iter_mut().zip(query) {
-            *code = code_of(x, scale).into();
-        }
+        Arch::new().dispatch(|| {
+            for (code, &x) in asked.iter_mut().zip(query) {
+                *code = code_of(x, scale).into();
+            }
+        });
         search(asked, scale)
     }
 
@@ -185,6 +188,7 @@ fn scale(vector: ArrayView1<'_, f32>) -> f32 {
     vector.iter().fold(0.0f32, |most, x| most.max(x.abs())) / 127.0
 }
 
+#[inline(always)]
 fn code_of(x: f32, scale: f32) -> i8 {
     // The scale of the least numbers rounds to 0, and casts make 0 of what is not a number.
     (x / scale).round().clamp(-127.0, 127.0) as i8

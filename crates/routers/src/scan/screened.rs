@@ -27,9 +27,9 @@ pub struct Screened {
 struct Screen {
     rounded: Quantised,
     /// By tool, the length of the rounded vector.
-    lengths: Array1<f32>,
+    lengths: Vec<f32>,
     /// By tool, the distance of the rounded vector from the exact one.
-    distances: Array1<f32>,
+    distances: Vec<f32>,
 }
 
 /// Screening is left alone where more than one in so many tools is asked for.
@@ -75,12 +75,20 @@ impl Screened {
                     let mut scores = [0.0; BLOCK];
                     let scores = &mut scores[..tools.len()];
                     screen.rounded.scores(asked, scale, tools, scores);
-                    let (mut passed, mut count) = ([0; BLOCK], 0);
-                    for (&tool, score) in tools.iter().zip(&*scores) {
-                        let (rounded, apart) = (screen.lengths[tool], screen.distances[tool]);
+                    // A catalogue's blocks are tools in their order.
+                    let block = tools[0]..tools[0] + tools.len();
+                    let [lengths, distances] = [&screen.lengths, &screen.distances]
+                        .map(|of_tools| &of_tools[block.clone()]);
+                    let mut most = [0.0; BLOCK];
+                    for (((most, score), rounded), apart) in
+                        most.iter_mut().zip(&*scores).zip(lengths).zip(distances)
+                    {
                         let of_sums = rounding * (rounded + apart) + least;
-                        let most_off = length * apart + off * rounded + of_sums;
-                        if best.can_keep(score + most_off) {
+                        *most = score + (length * apart + off * rounded + of_sums);
+                    }
+                    let (mut passed, mut count) = ([0; BLOCK], 0);
+                    for (&tool, &most) in tools.iter().zip(&most) {
+                        if best.can_keep(most) {
                             passed[count] = tool;
                             count += 1;
                         }
@@ -134,8 +142,8 @@ impl Screen {
         let are_finite = lengths.iter().chain(&distances).all(|x| x.is_finite());
         are_finite.then_some(Self {
             rounded,
-            lengths,
-            distances,
+            lengths: lengths.to_vec(),
+            distances: distances.to_vec(),
         })
     }
 }
