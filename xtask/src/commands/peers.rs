@@ -38,6 +38,7 @@ use crate::{
 #[command(after_help = "Examples:
   cargo xtask peers
   cargo xtask peers --quick
+  cargo xtask peers --quick --without-torch      no model, and 0.3 GB instead of 6
   cargo xtask peers --datasets toolbench --queries 500 --threads 1
   cargo xtask peers --bless      update results/peers with what was run")]
 pub(crate) struct Args {
@@ -56,11 +57,14 @@ pub(crate) struct Args {
     /// A first look: few queries, one fit, one data set.
     #[arg(long)]
     quick: bool,
+    /// Leave out sentence-transformers and semantic-router, and the gigabytes that they need.
+    #[arg(long)]
+    without_torch: bool,
     /// Where the results go: DIR/peers/ [default: the workspace's target/run].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// The virtual environment; it is made, or completed, if need be [default: the workspace's
-    /// target/peers-venv].
+    /// target/peers-venv, without torch: target/peers-venv-small].
     #[arg(long, value_name = "DIR")]
     venv: Option<PathBuf>,
     /// Seconds that a peer may take to load, and for an answer.
@@ -162,6 +166,7 @@ impl Args {
             queries: or(self.queries, 200, 20),
             fits: or(self.fits, 5, 1),
             threads,
+            torch: !self.without_torch,
         }
     }
 
@@ -175,12 +180,19 @@ impl Args {
             });
         }
         let peers = workspace::root()?.join("xtask/peers");
+        let (default, lists) = if self.without_torch {
+            ("target/peers-venv-small", &["requirements.txt"][..])
+        } else {
+            let both = &["requirements.txt", "requirements-torch.txt"][..];
+            ("target/peers-venv", both)
+        };
         let venv = match &self.venv {
             Some(folder) => folder.clone(),
-            None => workspace::root()?.join("target/peers-venv"),
+            None => workspace::root()?.join(default),
         };
+        let lists: Vec<PathBuf> = lists.iter().map(|list| peers.join(list)).collect();
         Ok(Workers {
-            python: environment(&venv, &peers.join("requirements.txt"), self.places.offline)?,
+            python: environment(&venv, &lists, self.places.offline)?,
             script: peers.join("worker.py"),
             patience,
         })
@@ -191,14 +203,16 @@ fn python() -> &'static str {
     if cfg!(windows) { "python" } else { "python3" }
 }
 
-/// The interpreter of a virtual environment with these packages. It is made, unless it is there and was
-/// made for them: then they stand in it, too.
-fn environment(venv: &Path, requirements: &Path, offline: bool) -> Result<PathBuf> {
+/// The interpreter of a virtual environment with the packages of these lists. It is made, unless it is there
+/// and was made for them: then they stand in it, too.
+fn environment(venv: &Path, lists: &[PathBuf], offline: bool) -> Result<PathBuf> {
     let folder = if cfg!(windows) { "Scripts" } else { "bin" };
     let python_there = venv.join(folder).join(python());
     let made_for = venv.join("oats-requirements.txt");
-    let wanted = fs::read_to_string(requirements)
-        .with_context(|| format!("cannot read {}", requirements.display()))?;
+    let read = |list: &PathBuf| {
+        fs::read_to_string(list).with_context(|| format!("cannot read {}", list.display()))
+    };
+    let wanted = lists.iter().map(read).collect::<Result<String>>()?;
     if fs::read_to_string(&made_for).is_ok_and(|made_for| made_for == wanted) {
         return Ok(python_there);
     }
@@ -209,12 +223,16 @@ fn environment(venv: &Path, requirements: &Path, offline: bool) -> Result<PathBu
         venv.display()
     );
     eprintln!(
-        "making the virtual environment {}, some minutes and 6 GB",
+        "making the virtual environment {}; with torch, some minutes and 6 GB",
         venv.display()
     );
     succeed(Command::new(python()).args(["-m", "venv"]).arg(venv))?;
-    let pip = ["-m", "pip", "install", "--quiet", "--no-input", "-r"];
-    succeed(Command::new(&python_there).args(pip).arg(requirements))?;
+    let mut pip = Command::new(&python_there);
+    pip.args(["-m", "pip", "install", "--quiet", "--no-input"]);
+    for list in lists {
+        pip.arg("-r").arg(list);
+    }
+    succeed(&mut pip)?;
     write_whole(&made_for, |out| out.write_all(wanted.as_bytes()))?;
     Ok(python_there)
 }

@@ -141,6 +141,17 @@ fn ours_and_the_peers_are_timed_at_every_task() {
 }
 
 #[test]
+fn torch_can_be_left_out() {
+    let place = Place::empty();
+    let Some(told) = run(&place, "{}", &["--without-torch"]) else {
+        return;
+    };
+    assert_eq!(told.code, Some(0), "{told}");
+    told.assert_says(&["not run: sentence-transformers, semantic-router: left out, with torch"]);
+    assert_eq!(values(&place, "words", "bm25s", "p50-ms").len(), 1);
+}
+
+#[test]
 fn nothing_is_blessed_where_something_was_not_run() {
     let place = Place::empty();
     let Some(told) = run(&place, "{}", &["--bless"]) else {
@@ -200,6 +211,7 @@ fn peers_that_do_not_start_or_go_quiet_are_left_out() {
 fn offline_the_virtual_environment_must_be_there_already() {
     let place = Place::empty();
     place.copy("xtask/peers/requirements.txt");
+    place.copy("xtask/peers/requirements-torch.txt");
     place.write("experiments/.keep", "");
     place.refuse(
         &["peers", "--datasets", "builtin", "--venv", "venv"],

@@ -44,6 +44,8 @@ pub struct PeersPlan {
     pub fits: usize,
     /// Everything is run once with each of these numbers of threads.
     pub threads: Vec<usize>,
+    /// Whether those that embed by torch are among the peers.
+    pub torch: bool,
 }
 
 /// How peers are started: `PYTHON SCRIPT PEER FOLDER THREADS`. `xtask/peers/worker.py` tells what is said

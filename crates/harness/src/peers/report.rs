@@ -279,7 +279,7 @@ fn notes(manifest: &Manifest) -> String {
 ## How to read this
 
 Written from `peers.csv` by `cargo xtask peers --bless`, which makes a virtual environment with the packages of
-`xtask/peers/requirements.txt`. Here: {packages}; {machines}.
+`xtask/peers/requirements.txt` and `requirements-torch.txt`. Here: {packages}; {machines}.
 
 Ratios are of medians within one run; times differ from machine to machine and from run to run, and `reproduce` does not compare them. Sides take turns of ten
 queries, or of one fit, in changing order, with a pause before each turn, so that 9 of 10 queries find the processor's caches as the

@@ -179,7 +179,11 @@ impl Meeting<'_> {
             .map(|ours| Learning::new(self.benchmark, &split, &timed, &ours.vectors));
 
         let folder = TempDir::new().map_err(Error::io("make", "a temporary folder"))?;
-        let model = model_folder(resources.models(), folder.path())?;
+        let model = if self.plan.torch {
+            model_folder(resources.models(), folder.path())?
+        } else {
+            Err("left out, with torch".to_owned())
+        };
         if let Err(reason) = &model {
             for peer in WITH_MODEL {
                 omissions.add(Skip {

@@ -20,7 +20,7 @@ use crate::{
     turns::Rounds,
 };
 
-/// Peers that load MiniLM.
+/// Peers that load MiniLM, by torch.
 pub(super) const WITH_MODEL: [&str; 2] = ["sentence-transformers", "semantic-router"];
 const OF_WORDS: [&str; 3] = ["bm25s", SAME_WORDS, "rank-bm25"];
 /// Its rankings are to be ours.
