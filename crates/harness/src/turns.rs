@@ -6,7 +6,7 @@ use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 /// Requests of a turn.
-const REQUESTS: usize = 10;
+const REQUESTS: usize = 20;
 
 /// How often every side is asked.
 #[derive(Clone, Copy, Debug)]
@@ -17,9 +17,9 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    /// Ten to a turn. Nine of them find the processor's caches as the side's own requests left them, as in a
-    /// gateway that is busy, and one as another side did: the former show in the 50th percentile, the
-    /// latter in the 95th.
+    /// Twenty to a turn. Most find the processor's caches as the side's own requests left them, and its
+    /// cores awake, as in a gateway that is busy. The first ones do not: the former show in the 50th percentile, the
+    /// latter from the 95th on.
     pub(crate) fn requests(count: usize) -> Self {
         Self {
             count,

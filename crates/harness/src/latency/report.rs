@@ -295,8 +295,8 @@ const NOTES: &str = "
 
 Written from `latency.csv` by `cargo xtask reproduce --bless`; the columns are explained in
 [results/README.md](../README.md). A request is from a text to its five best tools, the text's embedding
-included. Routers take turns of ten queries in changing order, so that 9 of 10 find the processor's caches as the
-router's own requests left them, and 1 as another's did; a tenth as many queries go before, untimed.
+included. Routers take turns of twenty queries in changing order, so that most find the processor's caches as the
+router's own requests left them, as in a gateway that is busy, and the first of a turn do not; a tenth as many queries go before, untimed.
 MiniLM's library does not part its tokeniser from the model: `tokenise` is then the tokeniser in a run of its own, and
 `embed` the rest.
 Times are one machine's, which `manifest.json` names, and differ from run to run; they are not held against

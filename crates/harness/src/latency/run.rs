@@ -39,7 +39,7 @@ pub struct LatencyRun {
 /// Fits every router to the training part of seed 0, times it on test queries, and writes the
 /// experiment's folder. Timings differ from run to run.
 ///
-/// Routers take turns of ten queries, in an order that changes, so that all of them meet with the same
+/// Routers take turns of twenty queries, in an order that changes, so that all of them meet with the same
 /// disturbances; a tenth as many queries go before, untimed. A request includes its
 /// embedding, where the router reads one.
 ///

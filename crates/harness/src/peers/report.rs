@@ -281,9 +281,10 @@ fn notes(manifest: &Manifest) -> String {
 Written from `peers.csv` by `cargo xtask peers --bless`, which makes a virtual environment with the packages of
 `xtask/peers/requirements.txt` and `requirements-torch.txt`. Here: {packages}; {machines}.
 
-Ratios are of medians within one run; times differ from machine to machine and from run to run, and `reproduce` does not compare them. Sides take turns of ten
-queries, or of one fit, in changing order, with a pause before each turn, so that 9 of 10 queries find the processor's caches as the
-side's own left them, and 1 as another side did; a tenth as many queries go before, untimed.
+Ratios are of medians within one run; times differ from machine to machine and from run to run, and `reproduce` does not compare them. Sides take turns of twenty
+queries, or of one fit, in changing order. Before each turn there is a pause of 50 ms, in which the others' threads stop spinning. So most queries find the processor's
+caches as the side's own left them, as in a gateway that is busy, and the first of a turn do not; a tenth as many queries go before,
+untimed.
 A peer is a process that times its own call, from the query's text to the five tools, so that the way there and
 back is not charged to it; ours is timed in its process. Libraries are told the number of threads, and ours has
 as many, for MiniLM and to fit; a scan of so few tools takes one. What is fitted is fitted once before, untimed. Queries are test queries of the query split of
