@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     io::{self, Write},
+    iter,
     path::PathBuf,
 };
 
@@ -33,7 +34,8 @@ const BENCHMARKS: [Dataset; 4] = [
 /// Distil MiniLM into the token table that is compiled in as the embedder `static`.
 ///
 /// The table is fitted to MiniLM's vectors of WordNet's definitions and examples, of requests made out of
-/// them, and of the texts of MetaTool's and ToolBench's tools. A text that is a query of a benchmark is left out.
+/// them, and of the texts of MetaTool's and ToolBench's tools. A text that is a query of a benchmark, or
+/// holds one, is left out.
 ///
 /// Needs MiniLM, WordNet and the data sets (cargo xtask fetch). MiniLM's vectors are kept, so that a second
 /// run takes a few minutes. The committed results of `static` belong to the committed table: after a change,
@@ -136,7 +138,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     Ok(Ending::Fine)
 }
 
-/// All texts to fit to, each once and none of them a query of a benchmark.
+/// All texts to fit to, each once and none of them with a query of a benchmark in it.
 fn corpora(args: &Args, teacher: &Candle) -> Result<Vec<Corpus>> {
     let words: HashSet<&str> = teacher.vocabulary().iter().map(String::as_str).collect();
     let is_common = |text: &str| {
@@ -176,13 +178,35 @@ fn corpora(args: &Args, teacher: &Candle) -> Result<Vec<Corpus>> {
     }
     let mut seen = HashSet::new();
     for corpus in &mut corpora {
-        let dropped = corpus.retain(&mut seen, |text| queries.contains(&normalised(text)));
+        let dropped = corpus.retain(&mut seen, |text| holds_one_of(&normalised(text), &queries));
         eprintln!(
-            "{}: {} texts, without {dropped} that are queries of a benchmark",
+            "{}: {} texts, without {dropped} that are or hold queries of a benchmark",
             corpus.source.name, corpus.source.texts
         );
     }
     Ok(corpora)
+}
+
+/// Whether the text is one of these, or has one of at least three words in it; a query that is the word
+/// "certainly" tells nothing.
+fn holds_one_of(text: &str, queries: &HashSet<String>) -> bool {
+    let longest = queries.iter().map(String::len).max().unwrap_or(0);
+    let starts = || {
+        let later = text.match_indices(' ').map(|(blank, _)| blank + 1);
+        iter::once(0).chain(later)
+    };
+    let ends = || {
+        let blanks = text.match_indices(' ').map(|(blank, _)| blank);
+        blanks.chain([text.len()])
+    };
+    starts().any(|start| {
+        let mut ends = ends().filter(|&end| end > start && end <= start + longest);
+        ends.any(|end| {
+            let part = &text[start..end];
+            let is_telling = part == text || part.split(' ').count() >= 3;
+            is_telling && queries.contains(part)
+        })
+    })
 }
 
 /// Letters and digits, small, with one blank between words.
@@ -192,4 +216,22 @@ fn normalised(text: &str) -> String {
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_hold_a_query_are_found() {
+        let queries = HashSet::from(["what time is it", "certainly"].map(str::to_owned));
+        let holds = |text: &str| holds_one_of(&normalised(text), &queries);
+        assert!(holds("What time is it?"));
+        assert!(holds("He asked: what time is it, please?"));
+        assert!(holds("Certainly!"));
+        assert!(!holds("it is certainly late"));
+        assert!(!holds("somewhat time is it"));
+        assert!(!holds("what time is italy"));
+        assert!(!holds(""));
+    }
 }

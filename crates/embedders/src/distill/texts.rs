@@ -1,6 +1,6 @@
 //! Plain English to fit a table on: WordNet, and requests in frames of our own.
 //!
-//! No text here is a query of a benchmark; the caller drops those that happen to be one.
+//! No text here is a query of a benchmark; the caller drops those that happen to be one or to hold one.
 //!
 //! - A word's **definition** from [WordNet](https://wordnet.princeton.edu) 3.1, every second one behind the word and
 //!   a colon, as a tool's description stands behind its name; and WordNet's **example sentences**.
