@@ -23,8 +23,8 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Tool selection without an LLM in the request path: reproduce, run, try, time, compare, label, fetch,
-/// distil.
+/// Tool selection without an LLM in the request path: reproduce, run, try, time, compare, draw,
+/// report, label, fetch, distil.
 ///
 /// Exit code: 0 if all is well, 1 if the numbers contradict the committed ones, 2 on bad input or if
 /// something needed is missing.
@@ -51,6 +51,8 @@ enum Command {
     Route(commands::route::Args),
     Latency(commands::latency::Args),
     Peers(commands::peers::Args),
+    Figures(commands::figures::Args),
+    Report(commands::report::Args),
     Label(commands::label::Args),
     Fetch(commands::fetch::Args),
     Distill(commands::distill::Args),
@@ -71,6 +73,8 @@ fn main() -> ExitCode {
         Command::Route(args) => commands::route::run(&args),
         Command::Latency(args) => commands::latency::run(&args),
         Command::Peers(args) => commands::peers::run(&args),
+        Command::Figures(args) => commands::figures::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Label(args) => commands::label::run(&args),
         Command::Fetch(args) => commands::fetch::run(&args),
         Command::Distill(args) => commands::distill::run(&args),

@@ -6,32 +6,17 @@ use anyhow::{Context, Result};
 use oats_harness::{
     Manifest,
     rows::{MetricRow, Number, Row, TestRow, means_over_most_seeds, read_rows},
-    write_whole,
 };
 use serde::Deserialize;
 
-const BEGIN: &str = "<!-- tables: spliced in by `cargo xtask reproduce --bless` -->\n";
+const BEGIN: &str = "<!-- tables: spliced in by `cargo xtask report` -->\n";
 const END: &str = "<!-- end of tables -->";
 
-/// Replaces the text between the README's markers by tables made from `results`.
+/// The README's text with the tables of `results` between its markers.
 ///
 /// # Errors
 /// A README without its markers, or results that cannot be read.
-pub(crate) fn splice(readme: &Path, results: &Path) -> Result<()> {
-    let text = fresh(readme, results)?;
-    write_whole(readme, |out| out.write_all(text.as_bytes()))?;
-    Ok(())
-}
-
-/// Whether [`splice`] would work.
-///
-/// # Errors
-/// Those of [`splice`].
-pub(crate) fn check(readme: &Path, results: &Path) -> Result<()> {
-    fresh(readme, results).map(drop)
-}
-
-fn fresh(readme: &Path, results: &Path) -> Result<String> {
+pub(crate) fn with_tables(readme: &Path, results: &Path) -> Result<String> {
     let text =
         fs::read_to_string(readme).with_context(|| format!("cannot read {}", readme.display()))?;
     spliced(&text, &tables(results)?).with_context(|| {
@@ -395,24 +380,4 @@ fn cells(title: &str, name: &str, cited: String, measured: [Option<String>; 3]) 
         "| {title} | {name} | {cited} | {} |\n",
         measured.join(" | ")
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn readme_shows_the_committed_results() -> Result<()> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .context("the workspace")?;
-        let readme = root.join("README.md");
-        let text = fs::read_to_string(&readme)?;
-        let fresh = fresh(&readme, &root.join("results"))?;
-        assert!(
-            text == fresh,
-            "README.md is stale: run `cargo xtask reproduce --bless`"
-        );
-        Ok(())
-    }
 }

@@ -1,43 +1,132 @@
 //! What people read of an experiment: figures and README.md, made from its result files alone.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, ensure};
 use oats_harness::{
     Frontier, FrontierPoints, Joined, Manifest, Study, costs_report, frontier_report,
-    latency_report, report, rows::read_rows, scaling_report, write_whole,
+    latency_report, peers_report, report, rows::read_rows, scaling_report, write_whole,
 };
 
-use crate::figures;
+use crate::{
+    figures::{self, Drawn},
+    readme,
+    study::read_all,
+};
 
-/// Draws the figures of the results in `folder` and writes its README.md. Gives the files. `others` has
-/// the folders of experiments that this one names.
-pub(crate) fn write(
-    study: &Study,
-    folder: &Path,
-    others: &dyn Fn(&str) -> PathBuf,
-) -> Result<Vec<PathBuf>> {
-    let mut files = figures::draw(study, folder, others)?;
-    let readme = folder.join("README.md");
-    let text = readme_text(study, folder, others)?;
-    write_whole(&readme, |out| out.write_all(text.as_bytes()))?;
-    files.push(readme);
+/// A file that is made from result files.
+pub(crate) struct Made {
+    pub(crate) path: PathBuf,
+    pub(crate) content: Vec<u8>,
+}
+
+impl Made {
+    fn new(path: PathBuf, content: impl Into<Vec<u8>>) -> Self {
+        Self {
+            path,
+            content: content.into(),
+        }
+    }
+
+    /// Whether the file is there and holds just that.
+    pub(crate) fn is_fresh(&self) -> Result<bool> {
+        match fs::read(&self.path) {
+            Ok(content) => Ok(content == self.content),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => {
+                Err(error).with_context(|| format!("cannot read {}", self.path.display()))
+            }
+        }
+    }
+
+    pub(crate) fn is_figure(&self) -> bool {
+        let end = self.path.extension().and_then(OsStr::to_str);
+        end.is_some_and(|end| ["svg", "png"].contains(&end))
+    }
+
+    pub(crate) fn write(&self) -> Result<()> {
+        Ok(write_whole(&self.path, |out| out.write_all(&self.content))?)
+    }
+}
+
+/// All that is made from the committed results: figures, their folders' README.md files, and the tables of
+/// the workspace's README.md.
+pub(crate) fn of_workspace(root: &Path) -> Result<Vec<Made>> {
+    let results = root.join("results");
+    let mut files = Vec::new();
+    for study in read_all(&root.join("experiments"))? {
+        let folder = results.join(study.name());
+        if folder.exists() {
+            files.extend(of_study(&study, &folder, &|name| results.join(name))?);
+        }
+    }
+    let peers = results.join("peers");
+    if peers.exists() {
+        files.extend(of_peers(&peers)?);
+    }
+    let readme = root.join("README.md");
+    let text = readme::with_tables(&readme, &results)?;
+    files.push(Made::new(readme, text));
     Ok(files)
 }
 
-fn readme_text(study: &Study, folder: &Path, others: &dyn Fn(&str) -> PathBuf) -> Result<String> {
-    let figure = figures::name(study.name())
-        .map(|name| format!("{name}.png"))
-        .filter(|name| folder.join(name).exists());
+/// The figure and the README.md of the results in `folder`. `others` has the folders of experiments that
+/// this one names.
+pub(crate) fn of_study(
+    study: &Study,
+    folder: &Path,
+    others: &dyn Fn(&str) -> PathBuf,
+) -> Result<Vec<Made>> {
+    let drawn = figures::draw(study, folder, others)?;
+    let text = readme_text(study, folder, others, drawn.as_ref())?;
+    files(folder, drawn.as_ref(), text)
+}
+
+/// The same of the peers' results.
+pub(crate) fn of_peers(folder: &Path) -> Result<Vec<Made>> {
+    let rows = read_rows(&folder.join("peers.csv"))?;
+    let drawn = figures::draw_peers(&rows)?;
+    let text = peers_report(
+        &rows,
+        &manifest(folder)?,
+        png_name(drawn.as_ref()).as_deref(),
+    );
+    files(folder, drawn.as_ref(), text)
+}
+
+fn files(folder: &Path, drawn: Option<&Drawn>, text: String) -> Result<Vec<Made>> {
+    let mut files = Vec::new();
+    if let Some(drawn) = drawn {
+        let file = |end| folder.join(format!("{}.{end}", drawn.name));
+        files.push(Made::new(file("svg"), drawn.svg.as_str()));
+        files.push(Made::new(file("png"), drawn.png()?));
+    }
+    files.push(Made::new(folder.join("README.md"), text));
+    Ok(files)
+}
+
+fn png_name(drawn: Option<&Drawn>) -> Option<String> {
+    drawn.map(|drawn| format!("{}.png", drawn.name))
+}
+
+fn manifest(folder: &Path) -> Result<Manifest> {
+    Manifest::read(&folder.join("manifest.json"))?
+        .with_context(|| format!("{} has no manifest.json; run it again", folder.display()))
+}
+
+fn readme_text(
+    study: &Study,
+    folder: &Path,
+    others: &dyn Fn(&str) -> PathBuf,
+    drawn: Option<&Drawn>,
+) -> Result<String> {
+    let figure = png_name(drawn);
     let figure = figure.as_deref();
-    let manifest = || {
-        Manifest::read(&folder.join("manifest.json"))?.with_context(|| {
-            format!(
-                "{} has no manifest.json; run the experiment again",
-                folder.display()
-            )
-        })
-    };
     Ok(match study {
         Study::Ranking(experiment) => {
             let metrics = read_rows(&folder.join("metrics.csv"))?;
@@ -46,11 +135,11 @@ fn readme_text(study: &Study, folder: &Path, others: &dyn Fn(&str) -> PathBuf) -
         }
         Study::Costs(costs) => {
             let rows = read_rows(&folder.join("costs.csv"))?;
-            costs_report(costs, &rows, &manifest()?, figure)
+            costs_report(costs, &rows, &manifest(folder)?, figure)
         }
         Study::Latency(study) => {
             let rows = read_rows(&folder.join("latency.csv"))?;
-            latency_report(study, &rows, &manifest()?, figure)
+            latency_report(study, &rows, &manifest(folder)?, figure)
         }
         Study::Scaling(study) => {
             let rows = read_rows(&folder.join("scaling.csv"))?;
@@ -95,33 +184,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn committed_answers_are_those_of_the_committed_rows() -> Result<()> {
+    fn what_is_committed_is_made_from_the_committed_rows() -> Result<()> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"))
             .parent()
             .context("the workspace")?;
-        for entry in std::fs::read_dir(root.join("experiments"))? {
-            let study = Study::read(&entry?.path())?;
-            let folder = root.join("results").join(study.name());
-            if !folder.exists() {
-                continue; // It was not run yet.
-            }
-            let file = match study {
-                Study::Ranking(_) => Some("metrics.csv"),
-                Study::Costs(_) => Some("costs.csv"),
-                Study::Latency(_) => Some("latency.csv"),
-                Study::Scaling(_) => Some("scaling.csv"),
-                Study::Frontier(_) => None,
-            };
-            if let Some(file) = file {
-                let rows = std::fs::read_to_string(folder.join(file))?;
-                ensure!(rows.lines().count() > 1, "{} has no results", study.name());
-            }
-            let committed = std::fs::read_to_string(folder.join("README.md"))?;
+        for made in of_workspace(root)? {
+            let path = made.path.strip_prefix(root)?.display();
             ensure!(
-                committed == readme_text(&study, &folder, &|name| root.join("results").join(name))?,
-                "results/{}/README.md is stale: run `cargo xtask reproduce --bless`",
-                study.name()
+                made.is_fresh()?,
+                "{path} is stale: run `cargo xtask report`"
             );
+        }
+        for study in read_all(&root.join("experiments"))? {
+            let file = match study {
+                Study::Ranking(_) => "metrics.csv",
+                Study::Costs(_) => "costs.csv",
+                Study::Latency(_) => "latency.csv",
+                Study::Scaling(_) => "scaling.csv",
+                Study::Frontier(_) => continue,
+            };
+            let file = root.join("results").join(study.name()).join(file);
+            if file.exists() {
+                let rows = fs::read_to_string(&file)?;
+                ensure!(rows.lines().count() > 1, "{} has no rows", file.display());
+            }
         }
         Ok(())
     }

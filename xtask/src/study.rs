@@ -1,8 +1,11 @@
 //! What the commands do with an experiment, whatever its kind.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use oats_harness::{
     Conditions, Costs, CostsSummary, Experiment, Frontier, FrontierPoints, Latency, LatencyRun,
     Manifest, RunSummary, Scaling, ScalingRun, Skip, Study, Verdict, bless, bless_costs,
@@ -168,4 +171,40 @@ pub(crate) fn take_over(study: &Study, from: &Path, into: &Path) -> Result<()> {
         Study::Frontier(_) => (),
     }
     Ok(())
+}
+
+/// The experiments of a folder, by file name.
+pub(crate) fn read_all(folder: &Path) -> Result<Vec<Study>> {
+    let cannot_read = || format!("cannot read the folder {}", folder.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(cannot_read)? {
+        let file = entry.with_context(cannot_read)?.path();
+        if file
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            files.push(file);
+        }
+    }
+    files.sort();
+    let mut experiments: Vec<Study> = Vec::new();
+    for file in &files {
+        let experiment = Study::read(file)?;
+        ensure!(
+            experiments
+                .iter()
+                .all(|other| other.name() != experiment.name()),
+            "{}: name: another file has \"{}\" already, and both would write the same folder",
+            file.display(),
+            experiment.name()
+        );
+        experiments.push(experiment);
+    }
+    ensure!(
+        !experiments.is_empty(),
+        "there is no experiment (a .toml file) in {}",
+        folder.display()
+    );
+    experiments.sort_by_key(Study::reads_others);
+    Ok(experiments)
 }

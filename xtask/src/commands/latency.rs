@@ -76,9 +76,10 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let mut stdout = io::stdout();
     write!(stdout, "\n{}", table::latency(&study, &made.rows))?;
     let study = Study::Latency(study);
-    report::write(&study, &made.folder, &|name| {
-        root.join("results").join(name)
-    })?;
+    let others = |name: &str| made.folder.with_file_name(name);
+    for file in report::of_study(&study, &made.folder, &others)? {
+        file.write()?;
+    }
     writeln!(
         stdout,
         "Stages, throughput, memory and sizes are in {}",

@@ -2,9 +2,11 @@
 
 pub(crate) mod distill;
 pub(crate) mod fetch;
+pub(crate) mod figures;
 pub(crate) mod label;
 pub(crate) mod latency;
 pub(crate) mod peers;
+pub(crate) mod report;
 pub(crate) mod reproduce;
 pub(crate) mod route;
 pub(crate) mod run;

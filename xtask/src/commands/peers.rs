@@ -13,15 +13,13 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use oats_datasets::Dataset;
-use oats_harness::{
-    Manifest, PeersPlan, Workers, bless_peers, peers_report, rows::read_rows, run_peers,
-    write_whole,
-};
+use oats_harness::{PeersPlan, Workers, bless_peers, run_peers, write_whole};
 
 use crate::{
-    Ending, figures,
+    Ending,
     options::{Places, dataset, dataset_names, make_out},
     progress::Terminal,
+    report::of_peers,
     workspace,
 };
 
@@ -102,7 +100,9 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         !summary.rows.is_empty(),
         "nothing could be run; the reasons are above"
     );
-    write!(stdout, "\n{}", write_report(&summary.folder)?)?;
+    write_report(&summary.folder)?;
+    let text = fs::read_to_string(summary.folder.join("README.md"))?;
+    write!(stdout, "\n{text}")?;
     writeln!(stdout, "\nResults are in {}", summary.folder.display())?;
     if !summary.failed.is_empty() {
         bail!(
@@ -123,23 +123,12 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     Ok(Ending::Fine)
 }
 
-/// Draws the figure of the rows in `folder`, and writes their README.md.
-fn write_report(folder: &Path) -> Result<String> {
-    figures::draw_peers(&read_rows(&folder.join("peers.csv"))?, folder)?;
-    let text = report(folder)?;
-    write_whole(&folder.join("README.md"), |out| {
-        out.write_all(text.as_bytes())
-    })?;
-    Ok(text)
-}
-
-fn report(folder: &Path) -> Result<String> {
-    let manifest = Manifest::read(&folder.join("manifest.json"))?;
-    let manifest = manifest
-        .with_context(|| format!("{} has no manifest.json; run it again", folder.display()))?;
-    let figure = Some("peers.png").filter(|figure| folder.join(figure).exists());
-    let rows = read_rows(&folder.join("peers.csv"))?;
-    Ok(peers_report(&rows, &manifest, figure))
+/// Writes the figure and the README.md of the rows in `folder`.
+fn write_report(folder: &Path) -> Result<()> {
+    for file in of_peers(folder)? {
+        file.write()?;
+    }
+    Ok(())
 }
 
 impl Args {
@@ -250,25 +239,4 @@ fn succeed(command: &mut Command) -> Result<()> {
     let error = log.lines().rev().find(|line| line.contains("ERROR"));
     let words = error.or(log.lines().last()).unwrap_or("no message");
     bail!("{line} failed ({}): {words}", output.status);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_committed_answer_is_that_of_the_committed_rows() -> Result<()> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .context("the workspace")?;
-        let folder = root.join("results/peers");
-        if !folder.exists() {
-            return Ok(()); // It was not run yet.
-        }
-        ensure!(
-            fs::read_to_string(folder.join("README.md"))? == report(&folder)?,
-            "results/peers/README.md is stale: run `cargo xtask peers --bless`"
-        );
-        Ok(())
-    }
 }

@@ -1,12 +1,11 @@
 //! `cargo xtask reproduce`: every experiment, held against the committed results.
 
 use std::{
-    fs,
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use oats_harness::Study;
 
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
     closing::Closing,
     options::{Extent, Inputs, make_out},
     readme, report,
-    study::{Ran, check_committed, take_over},
+    study::{Ran, check_committed, read_all, take_over},
     workspace,
 };
 
@@ -51,8 +50,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Ending> {
     let root = workspace::root()?;
     let results = root.join("results");
-    let all = read_all(&root.join("experiments"))?;
-    let whole = choose(all.clone(), args.experiments.as_deref())?;
+    let whole = choose(
+        read_all(&root.join("experiments"))?,
+        args.experiments.as_deref(),
+    )?;
     let studies = args.extent.restrict(whole.clone())?;
     // Before hours are spent on what they are to be compared with.
     for study in &studies {
@@ -60,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     }
     let readme = root.join("README.md");
     if args.bless {
-        readme::check(&readme, &results)?;
+        readme::with_tables(&readme, &results)?;
     }
     let out = workspace::out_or(args.out.as_deref(), "target/reproduce")?;
     make_out(&out)?;
@@ -78,8 +79,9 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         let made = args.extent.run(study, &opened, &out, &others)?;
         write!(stdout, "\n{}", made.tables())?;
         if !made.is_empty() {
-            for file in report::write(study, made.folder(), &others)? {
-                writeln!(stdout, "written: {}", file.display())?;
+            for file in report::of_study(study, made.folder(), &others)? {
+                file.write()?;
+                writeln!(stdout, "written: {}", file.path.display())?;
             }
         }
         writeln!(stdout)?;
@@ -104,15 +106,12 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
                 take_over(study, &out.join(study.name()), &results.join(study.name()))?;
             }
         }
-        // After all rows: a frontier tells of those of others too.
-        for study in &all {
-            let folder = results.join(study.name());
-            let is_joined = study.reads_others() && folder.exists();
-            if is_joined || ran.iter().any(|made| made.name() == study.name()) {
-                report::write(study, &folder, &|name| results.join(name))?;
+        // All of it: a frontier and the README tell of others' rows too.
+        for file in report::of_workspace(&root)? {
+            if !file.is_fresh()? {
+                file.write()?;
             }
         }
-        readme::splice(&readme, &results)?;
         writeln!(stdout, "Blessed: results/ and README.md hold what was run.")?;
     }
     // Only now: experiments share cells, and whatever fails above is to be resumed.
@@ -124,42 +123,6 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     } else {
         Ending::Contradicted
     })
-}
-
-/// The experiments of a folder, by file name.
-fn read_all(folder: &Path) -> Result<Vec<Study>> {
-    let cannot_read = || format!("cannot read the folder {}", folder.display());
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).with_context(cannot_read)? {
-        let file = entry.with_context(cannot_read)?.path();
-        if file
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
-            files.push(file);
-        }
-    }
-    files.sort();
-    let mut experiments: Vec<Study> = Vec::new();
-    for file in &files {
-        let experiment = Study::read(file)?;
-        ensure!(
-            experiments
-                .iter()
-                .all(|other| other.name() != experiment.name()),
-            "{}: name: another file has \"{}\" already, and both would write the same folder",
-            file.display(),
-            experiment.name()
-        );
-        experiments.push(experiment);
-    }
-    ensure!(
-        !experiments.is_empty(),
-        "there is no experiment (a .toml file) in {}",
-        folder.display()
-    );
-    experiments.sort_by_key(Study::reads_others);
-    Ok(experiments)
 }
 
 fn choose(experiments: Vec<Study>, names: Option<&[String]>) -> Result<Vec<Study>> {

@@ -56,7 +56,9 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             !made.is_empty(),
             "nothing could be run; the reasons are above"
         );
-        report::write(study, made.folder(), &others)?;
+        for file in report::of_study(study, made.folder(), &others)? {
+            file.write()?;
+        }
         writeln!(stdout, "Results are in {}", made.folder().display())?;
         made.forget_cells()?;
     }

@@ -6,10 +6,13 @@ mod by_router;
 mod context_growth;
 mod convergence;
 mod cost;
+mod differences;
+mod dots;
 mod frontier;
 mod latency;
 mod peers;
 mod scaling;
+mod sets;
 mod style;
 
 use std::path::{Path, PathBuf};
@@ -18,9 +21,9 @@ use anyhow::Result;
 use oats_harness::{
     Experiment, FrontierPoints, Growth, Latency, Manifest, Study, growths,
     rows::{
-        CostRow, LatencyRow, MetricRow, PeerRow, Row, ScalingRow, means_over_most_seeds, read_rows,
+        CostRow, LatencyRow, MetricRow, PeerRow, Row, ScalingRow, TestRow, means_over_most_seeds,
+        read_rows,
     },
-    write_whole,
 };
 use oats_llm::ModelPrice;
 
@@ -40,6 +43,8 @@ struct Figure {
 #[derive(Clone, Copy)]
 enum Draw {
     Ranking(fn(&Shown<'_>, &str) -> Result<Option<String>>),
+    Metrics(fn(&Experiment, &[MetricRow], &str) -> Result<Option<String>>),
+    Tests(fn(&Experiment, &[TestRow], &str) -> Result<Option<String>>),
     Costs(fn(&[CostRow], &str) -> Result<Option<String>>),
     Growth(fn(&[CostRow], &ModelPrice, &str) -> Result<Option<String>>),
     Latency(fn(&Latency, &[LatencyRow], &str) -> Result<Option<String>>),
@@ -47,12 +52,42 @@ enum Draw {
     Frontier(fn(&FrontierPoints, &str) -> Result<Option<String>>),
 }
 
-const FIGURES: [Figure; 10] = [
+const FIGURES: [Figure; 15] = [
     Figure {
         experiment: "main",
         name: "ndcg-by-router",
         title: "NDCG@5 by router",
         draw: Draw::Ranking(by_router::draw),
+    },
+    Figure {
+        experiment: "leakage",
+        name: "leakage",
+        title: "What leakage is worth",
+        draw: Draw::Ranking(by_router::draw_pairs),
+    },
+    Figure {
+        experiment: "s1-ablation",
+        name: "s1-ablation",
+        title: "OATS-S1 with one setting changed",
+        draw: Draw::Tests(differences::draw),
+    },
+    Figure {
+        experiment: "s2-features",
+        name: "s2-features",
+        title: "OATS-S2 without one of its features",
+        draw: Draw::Tests(differences::draw),
+    },
+    Figure {
+        experiment: "s3-ablation",
+        name: "s3-ablation",
+        title: "OATS-S3 with one ingredient changed",
+        draw: Draw::Tests(differences::draw),
+    },
+    Figure {
+        experiment: "multi-tool",
+        name: "multi-tool",
+        title: "Sets of tools for queries that need several",
+        draw: Draw::Metrics(sets::draw),
     },
     Figure {
         experiment: "s1-convergence",
@@ -117,25 +152,42 @@ fn figure(experiment: &str) -> Option<&'static Figure> {
         .find(|figure| figure.experiment == experiment)
 }
 
-/// The name of the experiment's figure, if it has one.
-pub(crate) fn name(experiment: &str) -> Option<&'static str> {
-    figure(experiment).map(|figure| figure.name)
+/// A figure as it was drawn.
+pub(crate) struct Drawn {
+    /// Its files' name, without an ending.
+    pub(crate) name: &'static str,
+    pub(crate) svg: String,
 }
 
-/// Draws the experiment's figure into `folder` and returns its files. An experiment without a figure
-/// of its own, or with nothing to draw, has none.
+impl Drawn {
+    /// The same in pixels.
+    pub(crate) fn png(&self) -> Result<Vec<u8>> {
+        style::rasterise(&self.svg)
+    }
+}
+
+/// Draws the figure of the experiment's results in `folder`. An experiment without a figure of its own, or with
+/// nothing to draw, has none.
 pub(crate) fn draw(
     study: &Study,
     folder: &Path,
     others: &dyn Fn(&str) -> PathBuf,
-) -> Result<Vec<PathBuf>> {
+) -> Result<Option<Drawn>> {
     let Some(figure) = figure(study.name()) else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let svg = match (study, figure.draw) {
         (Study::Ranking(experiment), Draw::Ranking(draw)) => {
             let rows: Vec<MetricRow> = read_rows(&folder.join("metrics.csv"))?;
             draw(&Shown::of(experiment, &rows), figure.title)?
+        }
+        (Study::Ranking(experiment), Draw::Metrics(draw)) => {
+            let rows: Vec<MetricRow> = read_rows(&folder.join("metrics.csv"))?;
+            draw(experiment, &rows, figure.title)?
+        }
+        (Study::Ranking(experiment), Draw::Tests(draw)) => {
+            let rows: Vec<TestRow> = read_rows(&folder.join("tests.csv"))?;
+            draw(experiment, &rows, figure.title)?
         }
         (Study::Costs(_), Draw::Costs(draw)) => {
             let rows: Vec<CostRow> = read_rows(&folder.join("costs.csv"))?;
@@ -163,27 +215,14 @@ pub(crate) fn draw(
         // Somebody's own experiment has the name of another kind's.
         _ => None,
     };
-    let Some(svg) = svg else {
-        return Ok(Vec::new());
-    };
-    write(&svg, figure.name, folder)
+    let name = figure.name;
+    Ok(svg.map(|svg| Drawn { name, svg }))
 }
 
-/// Draws the figure of the peers' rows into `folder`: `peers.svg`, `peers.png`. With nothing to draw, there
-/// are none.
-pub(crate) fn draw_peers(rows: &[PeerRow], folder: &Path) -> Result<Vec<PathBuf>> {
-    match peers::draw(rows, "Routers here and other libraries")? {
-        Some(svg) => write(&svg, "peers", folder),
-        None => Ok(Vec::new()),
-    }
-}
-
-fn write(svg: &str, name: &str, folder: &Path) -> Result<Vec<PathBuf>> {
-    let [svg_file, png_file] = ["svg", "png"].map(|end| folder.join(format!("{name}.{end}")));
-    let png = style::rasterise(svg)?;
-    write_whole(&svg_file, |out| out.write_all(svg.as_bytes()))?;
-    write_whole(&png_file, |out| out.write_all(&png))?;
-    Ok(vec![svg_file, png_file])
+/// Draws the figure of the peers' rows, if there are any.
+pub(crate) fn draw_peers(rows: &[PeerRow]) -> Result<Option<Drawn>> {
+    let svg = peers::draw(rows, "Routers here and other libraries")?;
+    Ok(svg.map(|svg| Drawn { name: "peers", svg }))
 }
 
 /// The rows a figure shows: the experiment's first metric over all test queries, each a mean over the
@@ -223,12 +262,7 @@ impl<'a> Shown<'a> {
 
     /// What its marks and its `intervals` are.
     fn caption(&self, intervals: &str) -> String {
-        let counts = || self.rows.iter().filter_map(|row| row.seeds());
-        let seeds = match (counts().min().unwrap_or(0), counts().max().unwrap_or(0)) {
-            (1, 1) => "1 seed".to_owned(),
-            (least, most) if least == most => format!("{most} seeds"),
-            (least, most) => format!("{least} to {most} seeds, by router"),
-        };
+        let seeds = seeds(self.rows.iter().filter_map(|row| row.seeds()));
         format!(
             "Means over {seeds}; {intervals}: 95 % bootstrap intervals over distinct test queries."
         )
@@ -238,6 +272,32 @@ impl<'a> Shown<'a> {
     fn metric_title(&self) -> String {
         self.metric.to_uppercase()
     }
+}
+
+/// `3 seeds`, of the rows' numbers of seeds.
+fn seeds(counts: impl Iterator<Item = usize>) -> String {
+    let mut counts: Vec<usize> = counts.collect();
+    counts.sort_unstable();
+    match (counts.first(), counts.last()) {
+        (Some(1), Some(1)) => "1 seed".to_owned(),
+        (Some(least), Some(most)) if least == most => format!("{most} seeds"),
+        (Some(least), Some(most)) => format!("{least} to {most} seeds, by router"),
+        _ => "no seeds".to_owned(),
+    }
+}
+
+/// The panels of rows side by side: data sets, each with its embedders.
+fn columns<'a>(rows: &[&'a MetricRow]) -> Vec<(&'a str, &'a str)> {
+    let mut columns = Vec::new();
+    for dataset in ordered(rows.iter().map(|row| row.dataset.as_str()), &DATASETS) {
+        let own = rows.iter().copied().filter(|row| row.dataset == dataset);
+        columns.extend(
+            embedders(own)
+                .into_iter()
+                .map(|embedder| (dataset, embedder)),
+        );
+    }
+    columns
 }
 
 /// The embedders of the rows, by name; `none` stands for itself only where there is no other.

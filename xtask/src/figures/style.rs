@@ -24,7 +24,7 @@ pub(super) const GRID: RGBColor = RGBColor(226, 226, 226);
 /// A router's colour: the palette of Okabe and Ito (2008), and where that ends, of Tol (2021); the
 /// colour-blind can read both.
 pub(super) fn colour(router: &str) -> RGBColor {
-    const FAMILIES: [(&str, RGBColor); 11] = [
+    const FAMILIES: [(&str, RGBColor); 13] = [
         ("dense", RGBColor(0, 114, 178)),
         ("bm25", RGBColor(230, 159, 0)),
         ("oats-s1", RGBColor(213, 94, 0)),
@@ -36,6 +36,8 @@ pub(super) fn colour(router: &str) -> RGBColor {
         ("linear", RGBColor(153, 153, 51)),
         ("knn", RGBColor(34, 34, 34)),
         ("hybrid", RGBColor(102, 77, 0)),
+        ("threshold-se", RGBColor(0, 114, 178)),
+        ("threshold-s1", RGBColor(213, 94, 0)),
     ];
     FAMILIES
         .iter()
@@ -81,10 +83,19 @@ pub(super) fn title(router: &str) -> &str {
         "rnn-gumbel" => "RNN, Gumbel",
         "rnn-successes" => "RNN, successes",
         "rnn-reinforce" => "RNN, REINFORCE",
+        "rnn-sequence" => "RNN, until it stops",
+        "threshold-se" => "SE, threshold",
+        "threshold-s1" => "OATS-S1, threshold",
         "encoder" => "encoder",
         "encoder-no-attention" => "encoder, no attention",
         other => other,
     }
+}
+
+/// Rows of routers: their titles and colours.
+pub(super) fn rows<'a>(routers: &[&'a str]) -> Vec<(&'a str, RGBColor)> {
+    let row = |router: &&'a str| (title(router), colour(router));
+    routers.iter().map(row).collect()
 }
 
 /// The colour of the series at that position, where no routers are shown.
@@ -106,6 +117,17 @@ pub(super) fn shown(label: &str) -> String {
         Some(k) => format!("router's top {k}"),
         None => label.to_owned(),
     }
+}
+
+/// The multiples of 0.05 that hold all values: the ends of an axis.
+pub(super) fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let ends = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    (
+        (ends.0 * 20.0).floor() / 20.0,
+        (ends.1 * 20.0).ceil() / 20.0,
+    )
 }
 
 /// The decades that hold all values above zero: the ends of a logarithmic axis. None without any.
