@@ -266,7 +266,7 @@ class Page(unittest.TestCase):
         self.browser.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
         value = expected({**DEFAULT, "dataset": "toolbench", "pool": "catalogue"})["oats-s1"][1]
         told = self.find("#chosen").text
-        for words in ["Recall@1 of oats-s1", value, "dataset toolbench", "pool catalogue"]:
+        for words in [f"Recall@1 of oats-s1: {value}", "toolbench, query, catalogue, minilm, all"]:
             self.assertIn(words, told)
         self.assertTrue(self.find("#regenerate code").text.endswith("--datasets toolbench"))
 

@@ -93,7 +93,7 @@ fn figure(name: &str, file: &Path) -> Result<String> {
     let file = file_name(file);
     let title = first_words(&svg).unwrap_or_else(|| file.clone());
     Ok(format!(
-        "<figure>{}<figcaption>{}: <a href=\"{2}/{3}\">{3}</a></figcaption></figure>\n",
+        "<figure>{}<figcaption>{} <a href=\"{2}/{3}\">{3}</a></figcaption></figure>\n",
         scrolled(
             &format!("figure: {title}"),
             &image(&svg, &format!("Figure: {title}"))

@@ -196,7 +196,7 @@ impl Leaderboard {
                 .map(|file| file.rsplit('/').next().unwrap_or(file))
                 .collect();
             html += &format!(
-                "<p>† {}: {} were not upstream's originals but reconstructed copies; the \
+                "<p>† {}: read from reconstructed copies of {}, not from upstream's originals; the \
                  <a href=\"../README.md\">README</a> says more.</p>\n",
                 escape(&dataset),
                 escape(&files.join(" and "))

@@ -64,7 +64,7 @@ pub(super) fn markdown(text: &str, folder: &str) -> String {
         Event::Start(Tag::List(_)) => {
             lists += 1;
             html(if lists > 1 {
-                "<details><summary>comparisons</summary><ul>"
+                "<details><summary>in detail</summary><ul>"
             } else {
                 "<ul>"
             })
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn tables_are_boxed_and_inner_lists_folded() {
         let made = markdown("- a\n  - b\n\n| c |\n| --- |\n| d |\n", "main");
-        assert!(made.contains("<details><summary>comparisons</summary><ul>"));
+        assert!(made.contains("<details><summary>in detail</summary><ul>"));
         assert!(made.contains("</ul></details>"));
         assert!(made.contains("aria-label=\"table\"><table>"));
         assert!(made.contains("</table>\n</div>"));
