@@ -6,6 +6,11 @@ mod figures;
 mod llm;
 mod memory;
 mod options;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "no command writes the page yet")
+)]
+mod page;
 mod progress;
 mod readme;
 mod report;

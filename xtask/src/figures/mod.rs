@@ -28,6 +28,7 @@ use oats_harness::{
 use oats_llm::ModelPrice;
 
 use crate::report::points;
+pub(crate) use style::title as router_title;
 
 /// A figure of an experiment's.
 struct Figure {

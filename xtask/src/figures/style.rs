@@ -61,7 +61,7 @@ pub(super) fn is_variant(router: &str) -> bool {
 }
 
 /// What a router is called in figures.
-pub(super) fn title(router: &str) -> &str {
+pub(crate) fn title(router: &str) -> &str {
     match router {
         "dense" => "SE",
         "dense-int8" => "SE, int8",
