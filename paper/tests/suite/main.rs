@@ -1,0 +1,3 @@
+//! The paper's builder, through its public interface.
+
+mod build;
