@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::PathBuf};
 
 use typst::{
     World as _, WorldExt as _,
-    diag::{FileError, SourceDiagnostic},
+    diag::{FileError, SourceDiagnostic, Tracepoint},
     syntax::DiagSpan,
 };
 
