@@ -47,6 +47,7 @@ fn line(world: &World, diagnostic: &SourceDiagnostic) -> String {
     let calls = diagnostic
         .trace
         .iter()
+        .filter(|step| matches!(step.v, Tracepoint::Call(_)))
         .map(|step| DiagSpan::from(step.span));
     let mut outside = calls.filter(|span| span.id() != diagnostic.span.id());
     if let Some(caller) = outside.find_map(|span| place(world, span)) {
