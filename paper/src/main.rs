@@ -43,7 +43,9 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     if cli.check {
         let stale = paper.stale_in(&root);
         for path in &stale {
-            eprintln!("{path} is not what its sources make now; build it with `cargo run --release -p oats-paper` and commit it");
+            eprintln!(
+                "{path} is not what its sources make now; build it with `cargo run --release -p oats-paper` and commit it"
+            );
         }
         return Ok(ExitCode::from(u8::from(!stale.is_empty())));
     }
