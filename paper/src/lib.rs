@@ -1,7 +1,7 @@
 //! The paper: `paper/paper.typ` and what it reads, set by Typst into one PDF.
 //!
 //! No number is typed into the text. Its sources ask for rows of `results/` by their labels
-//! ([`rows`](mod@rows)), and for figures by their path; a build in which one is missing fails. The same files give
+//! (`rows.rs`), and for figures by their path; a build in which one is missing fails. The same files give
 //! the same bytes on any machine: the fonts are compiled in, and nothing reads a clock.
 
 mod error;
@@ -71,11 +71,7 @@ impl Paper {
     pub fn stale_in(&self, root: &Path) -> Vec<&'static str> {
         [(PDF, self.pdf.as_slice()), (INPUTS, self.inputs.as_bytes())]
             .into_iter()
-            .filter(|(path, ours)| {
-                fs::read(root.join(path))
-                    .is_ok_and(|theirs| theirs == *ours)
-                    .eq(&false)
-            })
+            .filter(|(path, ours)| !fs::read(root.join(path)).is_ok_and(|theirs| theirs == *ours))
             .map(|(path, _)| path)
             .collect()
     }

@@ -1,6 +1,6 @@
 //! Small papers in folders of their own.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use oats_paper::{INPUTS, PDF, Paper};
 use tempfile::TempDir;
@@ -172,4 +172,34 @@ fn a_changed_input_makes_the_committed_paper_stale() {
     );
     let changed = Paper::build(root.path()).unwrap();
     assert_eq!(changed.stale_in(root.path()), [PDF, INPUTS]);
+}
+
+#[test]
+fn the_command_writes_checks_and_tells_bad_input_by_its_exit_code() {
+    let root = workspace("#read(\"/results/main/metrics.csv\").len()");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_oats-paper"));
+        let ended = command
+            .args(arguments)
+            .current_dir(root.path().join("results"))
+            .output()
+            .unwrap();
+        (
+            ended.status.code(),
+            String::from_utf8(ended.stderr).unwrap(),
+        )
+    };
+    assert_eq!(run(&["--check"]).0, Some(1));
+    assert_eq!(run(&[]).0, Some(0));
+    assert_eq!(run(&["--check"]), (Some(0), String::new()));
+    assert_eq!(run(&["--out", "other.pdf"]).0, Some(0));
+    assert!(root.path().join("results/other.inputs").is_file());
+
+    write(root.path(), "paper/paper.typ", "#unknown");
+    let (code, said) = run(&[]);
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        said,
+        "error: paper/paper.typ:1:2: unknown variable: unknown\n"
+    );
 }
