@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use oats_harness::{
     Frontier, FrontierPoints, Joined, Manifest, Study, costs_report, frontier_report,
-    latency_report, report, rows::read_rows, scaling_report, write_whole,
+    geometry_report, latency_report, report, rows::read_rows, scaling_report, write_whole,
 };
 
 use crate::figures;
@@ -55,6 +55,10 @@ fn readme_text(study: &Study, folder: &Path, others: &dyn Fn(&str) -> PathBuf) -
         Study::Scaling(study) => {
             let rows = read_rows(&folder.join("scaling.csv"))?;
             scaling_report(study, &rows, figure)
+        }
+        Study::Geometry(study) => {
+            let rows = read_rows(&folder.join("points.csv"))?;
+            geometry_report(study, &rows, &manifest()?, figure)
         }
         Study::Frontier(study) => frontier_report(study, &points(study, others)?, figure),
     })
@@ -110,6 +114,7 @@ mod tests {
                 Study::Costs(_) => Some("costs.csv"),
                 Study::Latency(_) => Some("latency.csv"),
                 Study::Scaling(_) => Some("scaling.csv"),
+                Study::Geometry(_) => Some("points.csv"),
                 Study::Frontier(_) => None,
             };
             if let Some(file) = file {

@@ -7,6 +7,7 @@ mod context_growth;
 mod convergence;
 mod cost;
 mod frontier;
+mod geometry;
 mod latency;
 mod peers;
 mod scaling;
@@ -16,11 +17,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use oats_harness::{
-    Experiment, FrontierPoints, Growth, Latency, Manifest, Study, growths,
+    Experiment, FrontierPoints, Growth, Latency, Manifest, Study, ToolPoints, growths,
     rows::{
-        CostRow, LatencyRow, MetricRow, PeerRow, Row, ScalingRow, means_over_most_seeds, read_rows,
+        CostRow, LatencyRow, MetricRow, PeerRow, PointRow, Row, ScalingRow, means_over_most_seeds,
+        read_rows,
     },
-    write_whole,
+    tool_points, write_whole,
 };
 use oats_llm::ModelPrice;
 
@@ -44,10 +46,11 @@ enum Draw {
     Growth(fn(&[CostRow], &ModelPrice, &str) -> Result<Option<String>>),
     Latency(fn(&Latency, &[LatencyRow], &str) -> Result<Option<String>>),
     Scaling(fn(&[Growth], &str) -> Result<Option<String>>),
+    Geometry(fn(&[ToolPoints<'_>], &str) -> Result<Option<String>>),
     Frontier(fn(&FrontierPoints, &str) -> Result<Option<String>>),
 }
 
-const FIGURES: [Figure; 10] = [
+const FIGURES: [Figure; 11] = [
     Figure {
         experiment: "main",
         name: "ndcg-by-router",
@@ -103,6 +106,12 @@ const FIGURES: [Figure; 10] = [
         draw: Draw::Scaling(scaling::draw),
     },
     Figure {
+        experiment: "geometry",
+        name: "geometry",
+        title: "What OATS-S1 does with one tool",
+        draw: Draw::Geometry(geometry::draw),
+    },
+    Figure {
         experiment: "frontier",
         name: "frontier",
         title: "Quality against latency and cost",
@@ -156,6 +165,10 @@ pub(crate) fn draw(
         (Study::Scaling(_), Draw::Scaling(draw)) => {
             let rows: Vec<ScalingRow> = read_rows(&folder.join("scaling.csv"))?;
             draw(&growths(&rows), figure.title)?
+        }
+        (Study::Geometry(_), Draw::Geometry(draw)) => {
+            let rows: Vec<PointRow> = read_rows(&folder.join("points.csv"))?;
+            draw(&tool_points(&rows), figure.title)?
         }
         (Study::Frontier(study), Draw::Frontier(draw)) => {
             draw(&points(study, others)?, figure.title)?
