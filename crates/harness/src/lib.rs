@@ -89,8 +89,8 @@ pub use frontier::{
     CitedLatency, Frontier, FrontierPoints, Joined, LlmRange, Point, frontier_report,
 };
 pub use geometry::{
-    AfterRounds, Example, Geometry, GeometryRun, Projection, Rival, ToolGeometry, ToolPoints,
-    geometry_report, run_geometry, tool_points,
+    AfterRounds, Example, Geometry, GeometryRun, Panel, Projection, Rival, ToolGeometry,
+    ToolPoints, geometry_report, run_geometry, tool_points,
 };
 pub use latency::{
     Latency, LatencyRun, Limit, Limited, Load, PeakMemory, latency_report, run_latency,

@@ -127,7 +127,7 @@ impl Study {
             Self::Costs(costs) => costs.datasets().iter().collect(),
             Self::Latency(study) => study.datasets.iter().collect(),
             Self::Scaling(_) => Vec::new(),
-            Self::Geometry(study) => study.datasets.iter().collect(),
+            Self::Geometry(study) => study.datasets(),
             Self::Frontier(study) => study.embedders.keys().collect(),
         }
     }

@@ -12,10 +12,11 @@ use super::{
     style::{self, Canvas},
 };
 
-const PANEL: (u32, u32) = (600, 560);
+const PANEL: (u32, u32) = (540, 540);
 const TOP: u32 = 124;
 /// Panels side by side.
-const ACROSS: usize = 2;
+const ACROSS: usize = 3;
+const LEAST_WIDTH: u32 = 820;
 /// Room for a panel's own heading.
 const HEAD: i32 = 52;
 const MARGIN: i32 = 14;
@@ -41,10 +42,12 @@ pub(super) fn draw(tools: &[ToolPoints<'_>], title: &str) -> Result<Option<Strin
         let known = DATASETS.iter().position(|known| *known == tool.dataset());
         known.unwrap_or(DATASETS.len())
     };
-    // A column for each dataset where there are two: panels of a split stand side by side.
-    tools.sort_by_key(|tool| (std::cmp::Reverse(tool.split()), rank(tool)));
+    tools.sort_by_key(|tool| rank(tool));
     let lines = tools.len().div_ceil(ACROSS) as u32;
-    let size = (PANEL.0 * ACROSS as u32, TOP + PANEL.1 * lines);
+    let size = (
+        (PANEL.0 * tools.len().min(ACROSS) as u32).max(LEAST_WIDTH),
+        TOP + PANEL.1 * lines,
+    );
     let svg = style::svg(size, |canvas| {
         let words = [
             "Principal components of the vectors shown; equal distances on both axes. OATS-S1 learned from the \
@@ -104,7 +107,7 @@ fn draw_panel(area: &Canvas<'_>, tool: &ToolPoints<'_>) -> Result<()> {
             12,
             style::FAINT,
             format!(
-                "{} split, {}; {} queries in Q⁺, {} in Q⁻; axes hold {:.0} % and {:.0} % of the variance",
+                "{} split, {}; {} queries in Q⁺, {} in Q⁻; axes: {:.0} % and {:.0} % of the variance",
                 tool.split(),
                 tool.embedder(),
                 positives.len(),
@@ -147,7 +150,7 @@ fn draw_panel(area: &Canvas<'_>, tool: &ToolPoints<'_>) -> Result<()> {
         arrow(area, &ends, RIVAL)?;
         open_triangle(area, ends[0], RIVAL)?;
         triangle(area, ends[1], RIVAL)?;
-        taken.extend(ends);
+        taken.extend(along(&ends));
         labels.push((ends[0], name.to_owned(), RIVAL));
     }
     let path: Vec<Spot> = path.iter().map(|&place| frame.pixel(place)).collect();
@@ -157,7 +160,7 @@ fn draw_panel(area: &Canvas<'_>, tool: &ToolPoints<'_>) -> Result<()> {
     }
     ring(area, frame.pixel(original), TOOL)?;
     disc(area, frame.pixel(refined), TOOL)?;
-    taken.extend(&path);
+    taken.extend(along(&path));
     if let Some((_, place)) = test {
         square(area, frame.pixel(place), TEST)?;
         taken.push(frame.pixel(place));
@@ -282,6 +285,21 @@ fn write_labels(
         written.push(place);
     }
     Ok(())
+}
+
+/// Spots on the lines through points, close enough together that no name fits between them.
+fn along(points: &[Spot]) -> Vec<Spot> {
+    const STEPS: i32 = 24;
+    let between = |pair: &[Spot]| {
+        let (from, to) = (pair[0], pair[1]);
+        (0..=STEPS)
+            .map(|step| {
+                let on = |from: i32, to: i32| from + (to - from) * step / STEPS;
+                (on(from.0, to.0), on(from.1, to.1))
+            })
+            .collect::<Vec<_>>()
+    };
+    points.windows(2).flat_map(between).collect()
 }
 
 fn overlap(one: &Area, other: &Area) -> bool {

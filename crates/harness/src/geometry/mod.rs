@@ -5,14 +5,16 @@
 //! kind = "geometry"
 //! name = "geometry"
 //! question = "What does OATS-S1 do with one tool?"
-//! splits = ["query"]                       # refined from the training part of seed 0
-//! datasets = ["builtin", "metatool"]
-//! quick = ["builtin"]                      # what --quick keeps; if left out, all
-//! tools = { builtin = "nudge_me", metatool = "buildbetter" }
-//! embedders = { builtin = "static", metatool = "minilm" }
+//! quick = ["builtin"]                      # datasets that --quick keeps; if left out, all
 //!
 //! [s1]                                     # hyper-parameters; if left out, the paper's
 //! rounds = 3
+//!
+//! [[panel]]                                # one for each tool that is looked at
+//! dataset = "metatool"
+//! tool = "buildbetter"
+//! embedder = "minilm"
+//! split = "query"                          # OATS-S1 learns from the training part of seed 0
 //! ```
 //!
 //! One test query is shown with it, by a rule: of those that the tool is right for, the one to which its
@@ -23,8 +25,6 @@ mod projection;
 mod report;
 mod run;
 mod tool;
-
-use std::collections::BTreeMap;
 
 use oats_datasets::{Dataset, SplitKind};
 use oats_routers::oats::S1Params;
@@ -42,13 +42,13 @@ use crate::{
     experiment::{
         check::{check_folder, check_list},
         makes::{is_of_dataset, is_one_of},
-        quick::{check_part, keep},
+        quick::check_part,
     },
     rows::PointRow,
     study::StudyKind,
 };
 
-/// An experiment that shows what OATS-S1 does with one tool of each benchmark.
+/// An experiment that shows what OATS-S1 does with single tools.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Geometry {
@@ -58,42 +58,46 @@ pub struct Geometry {
     pub name: String,
     /// The question it answers, in words.
     pub question: String,
-    /// OATS-S1 learns from the training part of these splits of seed 0, one after the other.
-    pub splits: Vec<SplitKind>,
-    /// Benchmarks.
-    #[serde(skip_serializing)]
-    pub datasets: Vec<Dataset>,
-    /// Those of them that a quick run keeps; `None` keeps all.
+    /// Those of the datasets that a quick run keeps; `None` keeps all.
     #[serde(default, skip_serializing)]
     pub quick: Option<Vec<Dataset>>,
-    /// By dataset, which tool, by its name.
-    pub tools: BTreeMap<String, String>,
-    /// By dataset, whose vectors.
-    pub embedders: BTreeMap<String, EmbedderKind>,
     /// The hyper-parameters.
     #[serde(default)]
     pub s1: S1Params,
+    /// The tools, where they are looked at.
+    #[serde(rename = "panel")]
+    pub panels: Vec<Panel>,
+}
+
+/// A tool, and where it is looked at.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Panel {
+    /// The benchmark.
+    #[serde(skip_serializing)]
+    pub dataset: Dataset,
+    /// The tool's name.
+    pub tool: String,
+    /// Whose vectors.
+    pub embedder: EmbedderKind,
+    /// OATS-S1 learns from the training part of this split of seed 0.
+    pub split: SplitKind,
 }
 
 impl Geometry {
     pub(crate) fn check(&self) -> Result<(), String> {
         check_folder(&self.name)?;
-        check_list("splits", &self.splits)?;
-        check_list("datasets", &self.datasets)?;
-        check_part("quick", self.quick.as_deref(), &self.datasets)?;
-        for dataset in &self.datasets {
-            let name = dataset.to_string();
-            if !self.tools.contains_key(&name) {
-                return Err(format!(
-                    "tools: there is none for `{name}`; add `{name} = \"…\"` with a tool's name"
-                ));
-            }
-            if !self.embedders.contains_key(&name) {
-                return Err(format!(
-                    "embedders: there is none for `{name}`; add `{name} = \"minilm\"`, or \"static\""
-                ));
-            }
-        }
+        let named = |panel: &Panel| {
+            let Panel {
+                dataset,
+                tool,
+                embedder,
+                split,
+            } = panel;
+            format!("{dataset}, {tool}, {embedder}, {split} split")
+        };
+        check_list("panel", &self.panels.iter().map(named).collect::<Vec<_>>())?;
+        check_part("quick", self.quick.as_deref(), &self.datasets())?;
         self.s1.check().map_err(|error| format!("s1: {error}"))?;
         match self.s1.gate {
             true => Err("s1: gate: must be false, so that there are rounds to show".to_owned()),
@@ -101,12 +105,26 @@ impl Geometry {
         }
     }
 
-    /// Keeps only these datasets.
-    pub fn restrict(&mut self, datasets: Option<&[Dataset]>) {
-        keep(&mut self.datasets, datasets.map(<[_]>::to_vec));
+    /// What it is run on, each once.
+    pub fn datasets(&self) -> Vec<&Dataset> {
+        let mut datasets: Vec<&Dataset> = Vec::new();
+        for panel in &self.panels {
+            if !datasets.contains(&&panel.dataset) {
+                datasets.push(&panel.dataset);
+            }
+        }
+        datasets
     }
 
-    /// Keeps what a quick run is to do: the datasets of the list `quick`.
+    /// Keeps only the panels of these datasets.
+    pub fn restrict(&mut self, datasets: Option<&[Dataset]>) {
+        if let Some(datasets) = datasets {
+            self.panels
+                .retain(|panel| datasets.contains(&panel.dataset));
+        }
+    }
+
+    /// Keeps what a quick run is to do: the panels of the datasets of the list `quick`.
     pub fn quicken(&mut self) {
         let quick = self.quick.take();
         self.restrict(quick.as_deref());
@@ -114,15 +132,12 @@ impl Geometry {
 
     /// Whether the row is one that a run of the experiment makes.
     pub(crate) fn makes(&self, row: &PointRow) -> bool {
-        let own = |dataset: &Dataset| {
-            let name = dataset.to_string();
-            let embedder = self.embedders.get(&name);
-            is_of_dataset(row, std::slice::from_ref(dataset))
-                && self.tools.get(&name) == Some(&row.tool)
-                && embedder.is_some_and(|embedder| embedder.to_string() == row.embedder)
+        let shows = |panel: &Panel| {
+            is_of_dataset(row, std::slice::from_ref(&panel.dataset))
+                && is_one_of(row, "tool", [&panel.tool])
+                && is_one_of(row, "embedder", [panel.embedder])
+                && is_one_of(row, "split", [panel.split])
         };
-        row.experiment == self.name
-            && is_one_of(row, "split", &self.splits)
-            && self.datasets.iter().any(own)
+        row.experiment == self.name && self.panels.iter().any(shows)
     }
 }

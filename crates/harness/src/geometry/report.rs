@@ -45,7 +45,7 @@ fn answer(tool: &ToolPoints<'_>) -> String {
         Some(cosines) => {
             let _ = write!(
                 text,
-                "In {} it comes {} the mean of Q⁺ ({}): cosine {}.",
+                "In {} it moves {} the mean of Q⁺ ({}): cosine {}.",
                 counted(rounds, "round", "rounds"),
                 direction(cosines),
                 counted(tool.positives().len(), "query", "queries"),
@@ -58,13 +58,14 @@ fn answer(tool: &ToolPoints<'_>) -> String {
         Some(cosines) => {
             let _ = write!(
                 text,
-                " It comes {} the mean of Q⁻ ({} in any round): cosine {}.",
+                " It moves {} the mean of Q⁻ ({} in any round): cosine {}.",
                 direction(cosines),
                 counted(tool.negatives().len(), "query", "queries"),
                 from_to(cosines)
             );
         }
     }
+    text += &nearer(tool);
     text += &tested(tool);
     let [first, second] = tool.variance_shares().map(|share| 100.0 * share);
     let _ = write!(
@@ -73,6 +74,27 @@ fn answer(tool: &ToolPoints<'_>) -> String {
         first + second
     );
     text
+}
+
+/// Which of the two means it is nearer to, before and after.
+fn nearer(tool: &ToolPoints<'_>) -> String {
+    let at = |rounds| {
+        let (positives, negatives) = (tool.to_positives(rounds)?, tool.to_negatives(rounds)?);
+        Some(if positives > negatives {
+            "Q⁺"
+        } else {
+            "Q⁻"
+        })
+    };
+    match (at(0), at(tool.rounds())) {
+        (Some(before), Some(after)) if before == after => {
+            format!(" Before and after it is nearer to the mean of {after}.")
+        }
+        (Some(before), Some(after)) => {
+            format!(" It was nearer to the mean of {before} and is nearer to that of {after}.")
+        }
+        _ => String::new(),
+    }
 }
 
 /// What became of the test queries.
@@ -85,7 +107,7 @@ fn tested(tool: &ToolPoints<'_>) -> String {
         both(&|rounds| tool.to_test_query(rounds)),
         ranks,
     ) else {
-        return " It is right for no test query.".to_owned();
+        return " The test part has no query for it.".to_owned();
     };
     let mut text = format!(
         " For the test query that its cosine grows most to (`{query}`, {}), its rank over the catalogue was {before} \
@@ -118,9 +140,9 @@ fn tested(tool: &ToolPoints<'_>) -> String {
 fn direction([before, after]: [f64; 2]) -> &'static str {
     let [before, after] = [before, after].map(|cosine| (cosine * 1e3).round());
     match after.total_cmp(&before) {
-        std::cmp::Ordering::Greater => "nearer to",
-        std::cmp::Ordering::Equal => "neither nearer to nor farther from",
-        std::cmp::Ordering::Less => "no nearer to, but farther from",
+        std::cmp::Ordering::Greater => "towards",
+        std::cmp::Ordering::Equal => "neither towards nor away from",
+        std::cmp::Ordering::Less => "away from",
     }
 }
 

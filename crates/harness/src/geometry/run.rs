@@ -2,16 +2,15 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, path::PathBuf, time::Instant};
 
-use oats_datasets::{Benchmark, Query, Split, ToolId};
+use oats_datasets::{Benchmark, Dataset, Query, Split, ToolId};
 use oats_routers::Progress;
 
 use super::{
-    Geometry, ToolGeometry,
+    Geometry, Panel, ToolGeometry,
     points::{Labels, Names, rows},
 };
 use crate::{
-    DatasetEntry, EmbedderKind, Embeddings, Error, Manifest, Observer, Resources, RunOptions, Skip,
-    manifest,
+    DatasetEntry, Embeddings, Error, Manifest, Observer, Resources, RunOptions, Skip, manifest,
     rows::{PointRow, Row, write_rows},
     skip::Omissions,
     training::training,
@@ -30,7 +29,7 @@ pub struct GeometryRun {
     pub skipped: Vec<Skip>,
 }
 
-/// Refines by the training part of seed 0 of each split, looks at the tools, and writes the experiment's
+/// Refines by the training part of seed 0, looks at the tools, and writes the experiment's
 /// folder. Result files are bit-identical for any number of threads. Of the options only `out` and
 /// `require` matter.
 ///
@@ -46,51 +45,25 @@ pub fn run_geometry(
     let mut omissions = Omissions::told_to(observer);
     let mut rows = Vec::new();
     let mut datasets = BTreeMap::new();
-    for dataset in &study.datasets {
+    for dataset in study.datasets() {
         let benchmark = omissions.benchmark(resources, dataset, &options.require)?;
         let Some(benchmark) = benchmark else {
             continue;
         };
-        let started = Instant::now();
-        let (kind, tool) = chosen(study, &dataset.to_string(), &benchmark)?;
-        let Some(embedder) = omissions.embedder(resources, kind, dataset)? else {
-            continue;
-        };
-        let embeddings = resources.embed(embedder.as_ref(), &benchmark, observer)?;
-        let mut splits = BTreeMap::new();
-        for &split_kind in &study.splits {
-            let split = Split::new(split_kind, &benchmark, SEED);
-            let labels = Labels {
-                experiment: &study.name,
-                dataset: benchmark.name(),
-                split: &split_kind.to_string(),
-                embedder: &kind.to_string(),
-                tool: &benchmark.tools()[tool].name,
-            };
-            rows.extend(of_split(
-                study,
-                &benchmark,
-                &embeddings,
-                &split,
-                tool,
-                &labels,
-            )?);
-            let leakage = split.leakage(&benchmark);
-            let described = manifest::describe_split(&split, SEED, &leakage);
-            splits.insert(split_kind.to_string(), vec![described]);
+        let mut own = study.clone();
+        own.restrict(Some(std::slice::from_ref(dataset)));
+        let made = of_dataset(
+            &own,
+            dataset,
+            &benchmark,
+            resources,
+            &mut omissions,
+            observer,
+        )?;
+        if let Some((of_dataset, entry)) = made {
+            rows.extend(of_dataset);
+            datasets.insert(benchmark.name().to_owned(), vec![entry]);
         }
-        let described = manifest::describe_embedder(embedder.as_ref());
-        let entry = DatasetEntry {
-            configuration: manifest::by_way_of_text(study),
-            code: manifest::describe_code(),
-            benchmark: manifest::describe_benchmark(&benchmark),
-            splits,
-            embedders: [(kind.to_string(), described)].into(),
-            prices: None,
-            machine: manifest::describe_machine(),
-            seconds: started.elapsed().as_secs_f64(),
-        };
-        datasets.insert(benchmark.name().to_owned(), vec![entry]);
     }
     rows.sort_by(|a, b| a.key().cmp(&b.key()));
     let folder = options.out.join(&study.name);
@@ -112,29 +85,63 @@ pub fn run_geometry(
 
 const SEED: u64 = 0;
 
-/// The embedder and the tool of a dataset.
-fn chosen(
+/// The rows of a study whose panels are all of one dataset; `None` if an embedder cannot be had.
+fn of_dataset(
     study: &Geometry,
-    dataset: &str,
+    dataset: &Dataset,
     benchmark: &Benchmark,
-) -> Result<(EmbedderKind, ToolId), Error> {
-    let fault = |problem: String| Error::Experiment {
-        file: study.name.clone(),
-        problem,
+    resources: &Resources,
+    omissions: &mut Omissions<'_>,
+    observer: &dyn Observer,
+) -> Result<Option<(Vec<PointRow>, DatasetEntry)>, Error> {
+    let started = Instant::now();
+    let mut rows = Vec::new();
+    let mut splits = BTreeMap::new();
+    let mut embedders = BTreeMap::new();
+    for panel in &study.panels {
+        let tool = chosen(study, panel, benchmark)?;
+        let Some(embedder) = omissions.embedder(resources, panel.embedder, dataset)? else {
+            return Ok(None);
+        };
+        let embeddings = resources.embed(embedder.as_ref(), benchmark, observer)?;
+        let split = Split::new(panel.split, benchmark, SEED);
+        rows.extend(of_panel(
+            study,
+            panel,
+            benchmark,
+            &embeddings,
+            &split,
+            tool,
+        )?);
+        let described = manifest::describe_embedder(embedder.as_ref());
+        embedders.insert(panel.embedder.to_string(), described);
+        let leakage = split.leakage(benchmark);
+        let described = manifest::describe_split(&split, SEED, &leakage);
+        splits.insert(panel.split.to_string(), vec![described]);
+    }
+    let entry = DatasetEntry {
+        configuration: manifest::by_way_of_text(study),
+        code: manifest::describe_code(),
+        benchmark: manifest::describe_benchmark(benchmark),
+        splits,
+        embedders,
+        prices: None,
+        machine: manifest::describe_machine(),
+        seconds: started.elapsed().as_secs_f64(),
     };
-    let missing = |field: &str| fault(format!("{field}: there is none for `{dataset}`"));
-    let kind = *study
-        .embedders
-        .get(dataset)
-        .ok_or_else(|| missing("embedders"))?;
-    let name = study.tools.get(dataset).ok_or_else(|| missing("tools"))?;
-    let tool = benchmark.tool_id(name).ok_or_else(|| {
-        let known = nearest_names(benchmark, name);
-        fault(format!(
-            "tools: {dataset} has no tool `{name}`; there are: {known}"
-        ))
-    })?;
-    Ok((kind, tool))
+    Ok(Some((rows, entry)))
+}
+
+/// The tool of a panel.
+fn chosen(study: &Geometry, panel: &Panel, benchmark: &Benchmark) -> Result<ToolId, Error> {
+    let Panel { dataset, tool, .. } = panel;
+    benchmark.tool_id(tool).ok_or_else(|| {
+        let known = nearest_names(benchmark, tool);
+        Error::Experiment {
+            file: study.name.clone(),
+            problem: format!("panel: {dataset} has no tool `{tool}`; there are: {known}"),
+        }
+    })
 }
 
 /// Some names of tools, those first that begin like `name`, and how many more there are.
@@ -160,13 +167,13 @@ fn nearest_names(benchmark: &Benchmark, name: &str) -> String {
     names.join(", ") + &more
 }
 
-fn of_split(
+fn of_panel(
     study: &Geometry,
+    panel: &Panel,
     benchmark: &Benchmark,
     embeddings: &Embeddings,
     split: &Split,
     tool: ToolId,
-    labels: &Labels<'_>,
 ) -> Result<Vec<PointRow>, Error> {
     let queries = benchmark.queries();
     let vectors = embeddings.of_queries(&split.train);
@@ -183,18 +190,23 @@ fn of_split(
         .iter()
         .map(|&query| (&queries[query], embeddings.query(query)))
         .collect();
-    let geometry = ToolGeometry::of(&study.s1, &training, tool, &asked).map_err(|source| {
-        let Labels { dataset, split, .. } = labels;
-        Error::Router {
-            cell: format!("{dataset}/{split}/oats-s1"),
+    let geometry =
+        ToolGeometry::of(&study.s1, &training, tool, &asked).map_err(|source| Error::Router {
+            cell: format!("{}/{}/oats-s1", benchmark.name(), panel.split),
             source: Box::new(source),
             checkpoint: None,
-        }
-    })?;
+        })?;
+    let labels = Labels {
+        experiment: &study.name,
+        dataset: benchmark.name(),
+        split: &panel.split.to_string(),
+        embedder: &panel.embedder.to_string(),
+        tool: &panel.tool,
+    };
     let names = Names {
         training: &|query| &queries[split.train[query]].id,
         tests: &|query| &queries[tests[query]].id,
         tools: &|tool| &benchmark.tools()[tool].name,
     };
-    Ok(rows(labels, &names, &geometry))
+    Ok(rows(&labels, &names, &geometry))
 }
