@@ -167,8 +167,9 @@ fn draw_panel(area: &Canvas<'_>, tool: &ToolPoints<'_>) -> Result<()> {
         labels.push((frame.pixel(place), "test query".to_owned(), TEST));
     }
     labels.push((frame.pixel(original), "original".to_owned(), TOOL));
-    let rounds = path.len() - 1;
-    labels.push((frame.pixel(refined), format!("after {rounds} rounds"), TOOL));
+    if path.len() > 1 {
+        labels.push((frame.pixel(refined), "refined".to_owned(), TOOL));
+    }
     write_labels(area, &frame, &labels, &taken)
 }
 

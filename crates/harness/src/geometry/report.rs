@@ -68,9 +68,9 @@ fn answer(tool: &ToolPoints<'_>) -> String {
     text += &nearer(tool);
     text += &tested(tool);
     let [first, second] = tool.variance_shares().map(|share| 100.0 * share);
-    let _ = write!(
+    let _ = writeln!(
         text,
-        " The plane of the figure holds {:.0} % of the variance ({first:.0} % and {second:.0} %).\n",
+        " The plane of the figure holds {:.0} % of the variance ({first:.0} % and {second:.0} %).",
         first + second
     );
     text
