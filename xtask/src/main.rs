@@ -6,10 +6,6 @@ mod figures;
 mod llm;
 mod memory;
 mod options;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "no command writes the page yet")
-)]
 mod page;
 mod progress;
 mod readme;
@@ -58,6 +54,7 @@ enum Command {
     Peers(commands::peers::Args),
     Figures(commands::figures::Args),
     Report(commands::report::Args),
+    Paper(commands::paper::Args),
     Label(commands::label::Args),
     Fetch(commands::fetch::Args),
     Distill(commands::distill::Args),
@@ -80,6 +77,7 @@ fn main() -> ExitCode {
         Command::Peers(args) => commands::peers::run(&args),
         Command::Figures(args) => commands::figures::run(&args),
         Command::Report(args) => commands::report::run(&args),
+        Command::Paper(args) => commands::paper::run(&args),
         Command::Label(args) => commands::label::run(&args),
         Command::Fetch(args) => commands::fetch::run(&args),
         Command::Distill(args) => commands::distill::run(&args),

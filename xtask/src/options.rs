@@ -13,7 +13,9 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use oats_datasets::{Dataset, Sources};
 use oats_embedders::{Backend, ModelSources};
-use oats_harness::{Resources, RunOptions, Study, run_costs, run_latency, run_scaling};
+use oats_harness::{
+    Resources, RunOptions, Study, run_costs, run_geometry, run_latency, run_scaling,
+};
 use oats_llm::Prices;
 
 use crate::{
@@ -274,6 +276,10 @@ impl Extent {
                 Ran::Latency(study, run)
             }
             Study::Scaling(study) => Ran::Scaling(study, run_scaling(study, &options, &terminal)?),
+            Study::Geometry(study) => {
+                let run = run_geometry(study, resources, &options, &terminal)?;
+                Ran::Geometry(study, run)
+            }
             Study::Frontier(study) => {
                 let points = report::points(study, others)?;
                 Ran::Frontier(study, points, out.join(&study.name))

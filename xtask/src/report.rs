@@ -10,12 +10,13 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use oats_harness::{
     Frontier, FrontierPoints, Joined, Manifest, Study, costs_report, frontier_report,
-    latency_report, peers_report, report, rows::read_rows, scaling_report, write_whole,
+    geometry_report, latency_report, peers_report, report, rows::read_rows, scaling_report,
+    write_whole,
 };
 
 use crate::{
     figures::{self, Drawn},
-    readme,
+    page, readme,
     study::read_all,
 };
 
@@ -54,8 +55,42 @@ impl Made {
     }
 }
 
-/// All that is made from the committed results: figures, their folders' README.md files, and the tables of
-/// the workspace's README.md.
+/// Writes those files made from the committed results that are stale, and gives their paths.
+pub(crate) fn refresh(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
+    let mut write = |made: Made| {
+        if !made.is_fresh()? {
+            made.write()?;
+            written.push(made.path);
+        }
+        Ok::<(), anyhow::Error>(())
+    };
+    of_workspace(root)?.into_iter().try_for_each(&mut write)?;
+    // Last: it shows the others.
+    write(of_page(&root.join("experiments"), &root.join("results"))?)?;
+    Ok(written)
+}
+
+/// The files made from the committed results that are stale.
+pub(crate) fn stale(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = of_workspace(root)?;
+    files.push(of_page(&root.join("experiments"), &root.join("results"))?);
+    let mut stale = Vec::new();
+    for made in files {
+        if !made.is_fresh()? {
+            stale.push(made.path);
+        }
+    }
+    Ok(stale)
+}
+
+/// The page of the results in a folder, index.html.
+pub(crate) fn of_page(experiments: &Path, results: &Path) -> Result<Made> {
+    let html = page::html(experiments, results)?;
+    Ok(Made::new(results.join("index.html"), html))
+}
+
+/// Figures and README.md files of all committed results, and the workspace's README.md with its tables.
 pub(crate) fn of_workspace(root: &Path) -> Result<Vec<Made>> {
     let results = root.join("results");
     let mut files = Vec::new();
@@ -145,6 +180,10 @@ fn readme_text(
             let rows = read_rows(&folder.join("scaling.csv"))?;
             scaling_report(study, &rows, figure)
         }
+        Study::Geometry(study) => {
+            let rows = read_rows(&folder.join("points.csv"))?;
+            geometry_report(study, &rows, &manifest(folder)?, figure)
+        }
         Study::Frontier(study) => frontier_report(study, &points(study, others)?, figure),
     })
 }
@@ -188,19 +227,18 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"))
             .parent()
             .context("the workspace")?;
-        for made in of_workspace(root)? {
-            let path = made.path.strip_prefix(root)?.display();
-            ensure!(
-                made.is_fresh()?,
-                "{path} is stale: run `cargo xtask report`"
-            );
-        }
+        let stale = stale(root)?;
+        ensure!(
+            stale.is_empty(),
+            "stale: {stale:?}; run `cargo xtask report`"
+        );
         for study in read_all(&root.join("experiments"))? {
             let file = match study {
                 Study::Ranking(_) => "metrics.csv",
                 Study::Costs(_) => "costs.csv",
                 Study::Latency(_) => "latency.csv",
                 Study::Scaling(_) => "scaling.csv",
+                Study::Geometry(_) => "points.csv",
                 Study::Frontier(_) => continue,
             };
             let file = root.join("results").join(study.name()).join(file);

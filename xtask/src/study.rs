@@ -7,10 +7,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use oats_harness::{
-    Conditions, Costs, CostsSummary, Experiment, Frontier, FrontierPoints, Latency, LatencyRun,
-    Manifest, RunSummary, Scaling, ScalingRun, Skip, Study, Verdict, bless, bless_costs,
-    bless_latency, bless_scaling,
-    rows::{CostRow, LatencyRow, MetricRow, Row, ScalingRow, TestRow, read_rows},
+    Conditions, Costs, CostsSummary, Experiment, Frontier, FrontierPoints, Geometry, GeometryRun,
+    Latency, LatencyRun, Manifest, RunSummary, Scaling, ScalingRun, Skip, Study, Verdict, bless,
+    bless_costs, bless_geometry, bless_latency, bless_scaling,
+    rows::{CostRow, LatencyRow, MetricRow, PointRow, Row, ScalingRow, TestRow, read_rows},
 };
 
 use crate::table;
@@ -21,6 +21,7 @@ pub(crate) enum Ran<'a> {
     Costs(&'a Costs, CostsSummary),
     Latency(&'a Latency, LatencyRun),
     Scaling(&'a Scaling, ScalingRun),
+    Geometry(&'a Geometry, GeometryRun),
     /// Joined from others' rows, to be told in this folder.
     Frontier(&'a Frontier, FrontierPoints, PathBuf),
 }
@@ -32,6 +33,7 @@ impl Ran<'_> {
             Self::Costs(costs, _) => costs.name(),
             Self::Latency(study, _) => &study.name,
             Self::Scaling(study, _) => &study.name,
+            Self::Geometry(study, _) => &study.name,
             Self::Frontier(study, ..) => &study.name,
         }
     }
@@ -43,6 +45,7 @@ impl Ran<'_> {
             Self::Costs(_, summary) => &summary.folder,
             Self::Latency(_, run) => &run.folder,
             Self::Scaling(_, run) => &run.folder,
+            Self::Geometry(_, run) => &run.folder,
             Self::Frontier(.., folder) => folder,
         }
     }
@@ -53,6 +56,7 @@ impl Ran<'_> {
             Self::Ranking(_, summary) => &summary.skipped,
             Self::Costs(_, summary) => &summary.skipped,
             Self::Latency(_, run) => &run.skipped,
+            Self::Geometry(_, run) => &run.skipped,
             Self::Scaling(..) | Self::Frontier(..) => &[],
         }
     }
@@ -64,6 +68,7 @@ impl Ran<'_> {
             Self::Costs(_, summary) => summary.rows.is_empty(),
             Self::Latency(_, run) => run.rows.is_empty(),
             Self::Scaling(_, run) => run.rows.is_empty(),
+            Self::Geometry(_, run) => run.rows.is_empty(),
             Self::Frontier(_, points, _) => points.routers.is_empty(),
         }
     }
@@ -75,6 +80,7 @@ impl Ran<'_> {
             Self::Costs(costs, summary) => table::costs(costs, &summary.rows, &summary.manifest),
             Self::Latency(study, run) => table::latency(study, &run.rows),
             Self::Scaling(_, run) => table::scaling(&run.rows),
+            Self::Geometry(_, run) => table::geometry(&run.rows),
             Self::Frontier(study, points, _) => table::frontier(study, points),
         }
     }
@@ -85,6 +91,7 @@ impl Ran<'_> {
         let made = match self {
             Self::Ranking(_, summary) => &summary.manifest,
             Self::Costs(_, summary) => &summary.manifest,
+            Self::Geometry(_, run) => &run.manifest,
             // Timings never agree, and what is joined was compared where it was made.
             Self::Latency(..) | Self::Scaling(..) | Self::Frontier(..) => return Ok(Vec::new()),
         };
@@ -110,6 +117,9 @@ impl Ran<'_> {
             Self::Costs(_, summary) => {
                 vec![self.verdict("costs", committed, &summary.rows, conditions)?]
             }
+            Self::Geometry(_, run) => {
+                vec![self.verdict("points", committed, &run.rows, conditions)?]
+            }
             Self::Latency(..) | Self::Scaling(..) | Self::Frontier(..) => Vec::new(),
         })
     }
@@ -130,7 +140,11 @@ impl Ran<'_> {
     pub(crate) fn forget_cells(&self) -> Result<()> {
         match self {
             Self::Ranking(_, summary) => Ok(summary.forget_cells()?),
-            Self::Costs(..) | Self::Latency(..) | Self::Scaling(..) | Self::Frontier(..) => Ok(()),
+            Self::Costs(..)
+            | Self::Latency(..)
+            | Self::Scaling(..)
+            | Self::Geometry(..)
+            | Self::Frontier(..) => Ok(()),
         }
     }
 }
@@ -149,6 +163,9 @@ pub(crate) fn check_committed(study: &Study, folder: &Path) -> Result<()> {
             read_rows::<CostRow>(&folder.join("costs.csv"))?;
         }
         Study::Frontier(_) => (),
+        Study::Geometry(_) => {
+            read_rows::<PointRow>(&folder.join("points.csv"))?;
+        }
         Study::Scaling(_) => {
             read_rows::<ScalingRow>(&folder.join("scaling.csv"))?;
         }
@@ -167,6 +184,7 @@ pub(crate) fn take_over(study: &Study, from: &Path, into: &Path) -> Result<()> {
         Study::Costs(costs) => bless_costs(costs, from, into)?,
         Study::Latency(study) => bless_latency(study, from, into)?,
         Study::Scaling(_) => bless_scaling(from, into)?,
+        Study::Geometry(study) => bless_geometry(study, from, into)?,
         // It has no rows of its own.
         Study::Frontier(_) => (),
     }

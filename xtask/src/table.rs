@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, fmt};
 
 use oats_harness::{
     Costs, Experiment, Frontier, FrontierPoints, Latency, Manifest, growths,
-    rows::{CostRow, DOLLARS, LatencyRow, MetricRow, NONE, Row, ScalingRow, means_over_most_seeds},
+    rows::{
+        CostRow, DOLLARS, LatencyRow, MetricRow, NONE, PointRow, Row, ScalingRow,
+        means_over_most_seeds,
+    },
+    tool_points,
 };
 
 const WIDTH: usize = 100;
@@ -329,6 +333,39 @@ pub(crate) fn scaling(rows: &[ScalingRow]) -> String {
                 format!("{size} {}", growth.along),
                 format!("{time:.3}"),
                 exponent.map_or(String::new(), |(exponent, _)| format!("{exponent:.2}")),
+            ]);
+        }
+    }
+    table.to_string()
+}
+
+/// How the tools stand to their queries before and after the rounds.
+pub(crate) fn geometry(rows: &[PointRow]) -> String {
+    let mut table = Table::new([
+        ("dataset", Column::Text),
+        ("split", Column::Text),
+        ("tool", Column::Text),
+        ("rounds", Column::Number),
+        ("cos Q+", Column::Number),
+        ("cos Q-", Column::Number),
+        ("cos test", Column::Number),
+        ("rank", Column::Number),
+        ("first for", Column::Number),
+    ]);
+    let cosine = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.3}"));
+    let count = |count: Option<usize>| count.map_or("–".to_owned(), |count| count.to_string());
+    for tool in tool_points(rows) {
+        for rounds in 0..=tool.rounds() {
+            table.row([
+                tool.dataset().to_owned(),
+                tool.split().to_owned(),
+                tool.tool().to_owned(),
+                rounds.to_string(),
+                cosine(tool.to_positives(rounds)),
+                cosine(tool.to_negatives(rounds)),
+                cosine(tool.to_test_query(rounds)),
+                count(tool.rank(rounds)),
+                format!("{}/{}", count(tool.ranked_first(rounds)), tool.tests()),
             ]);
         }
     }

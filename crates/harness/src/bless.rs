@@ -3,10 +3,10 @@
 use std::{collections::HashSet, path::Path};
 
 use crate::{
-    Costs, Error, Experiment, Latency, Manifest,
+    Costs, Error, Experiment, Geometry, Latency, Manifest,
     rows::{
-        CostRow, LatencyRow, MetricRow, NONE, PeerRow, Row, ScalingRow, TestRow, merge_rows,
-        read_rows, write_rows,
+        CostRow, LatencyRow, MetricRow, NONE, PeerRow, PointRow, Row, ScalingRow, TestRow,
+        merge_rows, read_rows, write_rows,
     },
 };
 
@@ -44,6 +44,14 @@ pub fn bless_latency(study: &Latency, from: &Path, into: &Path) -> Result<(), Er
     bless_whole_datasets("latency.csv", from, into, |row: &LatencyRow| {
         study.makes(row)
     })
+}
+
+/// As [`bless_costs`], for an experiment that shows single tools: places are those of one projection.
+///
+/// # Errors
+/// Those of [`bless`].
+pub fn bless_geometry(study: &Geometry, from: &Path, into: &Path) -> Result<(), Error> {
+    bless_whole_datasets("points.csv", from, into, |row: &PointRow| study.makes(row))
 }
 
 /// As [`bless_costs`], for peers: ratios are of one run.

@@ -34,13 +34,14 @@
 //! | [`Costs`], [`run_costs`], [`costs_report`] | `costs/`: experiments that count tokens and price them |
 //! | [`Latency`], [`run_latency`] | `latency/`: experiments that time routers |
 //! | [`Scaling`], [`run_scaling`] | `scaling/`: how time and memory grow, on made-up vectors; `resident.rs`: memory |
+//! | [`Geometry`], [`run_geometry`] | `geometry/`: what OATS-S1 does with one tool, projected to a plane |
 //! | [`Frontier`] | `frontier/`: rows of other experiments, joined |
 //! | [`run_peers`], [`peers_report`] | `peers/`: other libraries, timed in turn with ours |
 //! | [`Resources`] | `resources.rs`: benchmarks and embedders, each loaded once; vectors |
 //! | [`run`], [`RunOptions`], [`RunSummary`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
 //! | [`RunSummary::forget_cells`] | `journal.rs`: finished cells on disk |
 //! | [`rows`], [`Manifest`] | the result files |
-//! | [`Verdict`], [`bless`], [`bless_costs`], [`bless_latency`], [`bless_scaling`], [`bless_peers`] | committed results: compared, updated |
+//! | [`Verdict`], [`bless`], [`bless_costs`], [`bless_latency`], [`bless_scaling`], [`bless_geometry`], [`bless_peers`] | committed results: compared, updated |
 //! | [`report()`], [`Section`] | `report/`: an experiment's answer in words and tables |
 //! | [`Observer`] | `observer.rs`: progress |
 
@@ -53,6 +54,7 @@ mod error;
 mod evaluation;
 mod experiment;
 mod frontier;
+mod geometry;
 mod journal;
 mod keepsakes;
 mod latency;
@@ -76,7 +78,7 @@ mod verdict;
 mod workers;
 mod write;
 
-pub use bless::{bless, bless_costs, bless_latency, bless_peers, bless_scaling};
+pub use bless::{bless, bless_costs, bless_geometry, bless_latency, bless_peers, bless_scaling};
 pub use costs::{
     Cache, ContextGrowth, CostComparison, Costs, CostsSummary, Labels, Shown, Workflow,
     costs_report, run_costs,
@@ -85,6 +87,10 @@ pub use error::Error;
 pub use experiment::{Experiment, Grid, Pool, Quick, RouterEntry};
 pub use frontier::{
     CitedLatency, Frontier, FrontierPoints, Joined, LlmRange, Point, frontier_report,
+};
+pub use geometry::{
+    AfterRounds, Example, Geometry, GeometryRun, Panel, Projection, Rival, ToolGeometry,
+    ToolPoints, geometry_report, run_geometry, tool_points,
 };
 pub use latency::{
     Latency, LatencyRun, Limit, Limited, Load, PeakMemory, latency_report, run_latency,

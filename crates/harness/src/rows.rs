@@ -193,6 +193,31 @@ pub struct ScalingRow {
     pub n: usize,
 }
 
+/// A row of `points.csv`: where a vector lies around one tool, or how it stands to the others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PointRow {
+    /// The experiment that measured it.
+    pub experiment: String,
+    /// The benchmark.
+    pub dataset: String,
+    /// `instance`, `query` or `tool`.
+    pub split: String,
+    /// The embedder.
+    pub embedder: String,
+    /// The tool that is looked at, by its name.
+    pub tool: String,
+    /// What the point is: `tool`, `positive`, `negative`, `test-query`, `rival-before`, `rival-after`; `axis` is
+    /// an axis of the projection, `test-queries` all of the tool's.
+    pub role: String,
+    /// Which: after how many rounds, a query's id, a tool's name, or an axis.
+    pub point: String,
+    /// What the value is, such as `x`.
+    pub quantity: String,
+    /// The value.
+    pub value: Number,
+}
+
 /// A row of `peers.csv`: one of ours or a peer at the same task. Two runs never agree on its times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -406,6 +431,37 @@ impl Row for ScalingRow {
     /// None: timings are not compared.
     fn numbers(&self) -> Vec<(&'static str, f64)> {
         Vec::new()
+    }
+}
+
+impl Row for PointRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "experiment",
+        "dataset",
+        "split",
+        "embedder",
+        "tool",
+        "role",
+        "point",
+        "quantity",
+        "value",
+    ];
+
+    fn key(&self) -> Vec<&str> {
+        vec![
+            &self.experiment,
+            &self.dataset,
+            &self.split,
+            &self.embedder,
+            &self.tool,
+            &self.role,
+            &self.point,
+            &self.quantity,
+        ]
+    }
+
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        vec![("value", self.value.get())]
     }
 }
 

@@ -6,7 +6,7 @@ use oats_datasets::Dataset;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Experiment, Frontier, Latency, Scaling,
+    Error, Experiment, Frontier, Geometry, Latency, Scaling,
     costs::{ContextGrowth, CostComparison, Costs},
     parse::{parse, read_text},
 };
@@ -22,6 +22,8 @@ pub enum Study {
     Latency(Box<Latency>),
     /// `kind = "scaling"`: made-up work of growing size is timed.
     Scaling(Box<Scaling>),
+    /// `kind = "geometry"`: what OATS-S1 does with one tool is shown.
+    Geometry(Box<Geometry>),
     /// `kind = "frontier"`: nothing is run, but others' rows are joined.
     Frontier(Box<Frontier>),
 }
@@ -38,6 +40,8 @@ pub enum StudyKind {
     Latency,
     /// [`Scaling`].
     Scaling,
+    /// [`Geometry`].
+    Geometry,
     /// [`Frontier`].
     Frontier,
 }
@@ -75,6 +79,9 @@ impl Study {
             }
             Some(StudyKind::Latency) => Self::Latency(Box::new(parse(text, file, Latency::check)?)),
             Some(StudyKind::Scaling) => Self::Scaling(Box::new(parse(text, file, Scaling::check)?)),
+            Some(StudyKind::Geometry) => {
+                Self::Geometry(Box::new(parse(text, file, Geometry::check)?))
+            }
             Some(StudyKind::Frontier) => {
                 Self::Frontier(Box::new(parse(text, file, Frontier::check)?))
             }
@@ -88,6 +95,7 @@ impl Study {
             Self::Costs(costs) => costs.name(),
             Self::Latency(study) => &study.name,
             Self::Scaling(study) => &study.name,
+            Self::Geometry(study) => &study.name,
             Self::Frontier(study) => &study.name,
         }
     }
@@ -99,6 +107,7 @@ impl Study {
             Self::Costs(costs) => costs.question(),
             Self::Latency(study) => &study.question,
             Self::Scaling(study) => &study.question,
+            Self::Geometry(study) => &study.question,
             Self::Frontier(study) => &study.question,
         }
     }
@@ -118,6 +127,7 @@ impl Study {
             Self::Costs(costs) => costs.datasets().iter().collect(),
             Self::Latency(study) => study.datasets.iter().collect(),
             Self::Scaling(_) => Vec::new(),
+            Self::Geometry(study) => study.datasets(),
             Self::Frontier(study) => study.embedders.keys().collect(),
         }
     }
@@ -130,6 +140,7 @@ impl Study {
             Self::Latency(study) => study.restrict(datasets),
             // It reads none.
             Self::Scaling(_) => (),
+            Self::Geometry(study) => study.restrict(datasets),
             Self::Frontier(study) => study.restrict(datasets),
         }
     }
@@ -141,6 +152,7 @@ impl Study {
             Self::Costs(costs) => costs.quicken(),
             Self::Latency(study) => study.quicken(),
             Self::Scaling(study) => study.quicken(),
+            Self::Geometry(study) => study.quicken(),
             // Nothing is run.
             Self::Frontier(_) => (),
         }

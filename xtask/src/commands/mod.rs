@@ -5,6 +5,7 @@ pub(crate) mod fetch;
 pub(crate) mod figures;
 pub(crate) mod label;
 pub(crate) mod latency;
+pub(crate) mod paper;
 pub(crate) mod peers;
 pub(crate) mod report;
 pub(crate) mod reproduce;

@@ -1,15 +1,19 @@
 //! `cargo xtask report`: what people read of the committed results, made from them.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use anyhow::Result;
 
-use crate::{Ending, report::of_workspace, workspace};
+use crate::{Ending, commands::paper, report, workspace};
 
-/// Make figures, answers and the README's tables again, from the committed rows alone.
+/// Make figures, answers, the page and the README's tables again, from the committed rows alone.
 ///
-/// Needs neither data nor model: results/*/*.csv and manifests in; figures, results/*/README.md and the
-/// tables of README.md out. Files that are as they should be are left alone.
+/// Needs neither data nor model: results/*/*.csv and manifests in; figures, results/*/README.md,
+/// results/index.html and the tables of README.md out. Files that are as they should be are left alone. The
+/// paper is made by cargo xtask paper; --check tells whether it is stale.
 ///
 /// Exit code: 0 if all is well, with --check 1 if a file is stale, 2 on bad input.
 #[derive(clap::Args)]
@@ -25,29 +29,34 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Ending> {
     let mut stdout = io::stdout();
     let root = workspace::root()?;
-    let files = of_workspace(&root)?;
-    let mut stale = 0;
-    for file in &files {
-        if file.is_fresh()? {
-            continue;
+    let mut tell = |what: &str, files: &[PathBuf]| -> Result<()> {
+        for file in files {
+            let path = file.strip_prefix(&root).unwrap_or(file);
+            writeln!(stdout, "{what}: {}", path.display())?;
         }
-        stale += 1;
-        let path = file.path.strip_prefix(&root).unwrap_or(&file.path);
-        if args.check {
-            writeln!(stdout, "stale: {}", path.display())?;
-        } else {
-            file.write()?;
-            writeln!(stdout, "written: {}", path.display())?;
-        }
-    }
-    let count = files.len();
-    if args.check && stale > 0 {
+        Ok(())
+    };
+    if !args.check {
+        tell("written", &report::refresh(&root)?)?;
         writeln!(
-            stdout,
-            "{stale} of {count} files are not what results/ makes of them; run `cargo xtask report`"
+            io::stdout(),
+            "results/index.html and all it shows are what the results make of them."
         )?;
-        return Ok(Ending::Contradicted);
+        return Ok(Ending::Fine);
     }
-    writeln!(stdout, "All {count} files are what results/ makes of them.")?;
-    Ok(Ending::Fine)
+    let stale = report::stale(&root)?;
+    tell("stale, run `cargo xtask report`", &stale)?;
+    let changed: Vec<PathBuf> = paper::changed_inputs(&root)?;
+    tell(
+        "changed since paper/paper.pdf, run `cargo xtask paper`",
+        &changed,
+    )?;
+    if stale.is_empty() && changed.is_empty() {
+        writeln!(
+            io::stdout(),
+            "README.md, figures, answers, page and paper are what the results make of them."
+        )?;
+        return Ok(Ending::Fine);
+    }
+    Ok(Ending::Contradicted)
 }

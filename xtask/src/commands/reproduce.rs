@@ -106,12 +106,8 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
                 take_over(study, &out.join(study.name()), &results.join(study.name()))?;
             }
         }
-        // All of it: a frontier and the README tell of others' rows too.
-        for file in report::of_workspace(&root)? {
-            if !file.is_fresh()? {
-                file.write()?;
-            }
-        }
+        // All of it: a frontier, the page and the README tell of others' rows too.
+        report::refresh(&root)?;
         writeln!(stdout, "Blessed: results/ and README.md hold what was run.")?;
     }
     // Only now: experiments share cells, and whatever fails above is to be resumed.

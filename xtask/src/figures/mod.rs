@@ -9,6 +9,7 @@ mod cost;
 mod differences;
 mod dots;
 mod frontier;
+mod geometry;
 mod latency;
 mod peers;
 mod scaling;
@@ -19,11 +20,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use oats_harness::{
-    Experiment, FrontierPoints, Growth, Latency, Manifest, Study, growths,
+    Experiment, FrontierPoints, Growth, Latency, Manifest, Study, ToolPoints, growths,
     rows::{
-        CostRow, LatencyRow, MetricRow, PeerRow, Row, ScalingRow, TestRow, means_over_most_seeds,
-        read_rows,
+        CostRow, LatencyRow, MetricRow, PeerRow, PointRow, Row, ScalingRow, TestRow,
+        means_over_most_seeds, read_rows,
     },
+    tool_points,
 };
 use oats_llm::ModelPrice;
 
@@ -50,10 +52,11 @@ enum Draw {
     Growth(fn(&[CostRow], &ModelPrice, &str) -> Result<Option<String>>),
     Latency(fn(&Latency, &[LatencyRow], &str) -> Result<Option<String>>),
     Scaling(fn(&[Growth], &str) -> Result<Option<String>>),
+    Geometry(fn(&[ToolPoints<'_>], &str) -> Result<Option<String>>),
     Frontier(fn(&FrontierPoints, &str) -> Result<Option<String>>),
 }
 
-const FIGURES: [Figure; 15] = [
+const FIGURES: [Figure; 16] = [
     Figure {
         experiment: "main",
         name: "ndcg-by-router",
@@ -139,6 +142,12 @@ const FIGURES: [Figure; 15] = [
         draw: Draw::Scaling(scaling::draw),
     },
     Figure {
+        experiment: "geometry",
+        name: "geometry",
+        title: "What OATS-S1 does with one tool",
+        draw: Draw::Geometry(geometry::draw),
+    },
+    Figure {
         experiment: "frontier",
         name: "frontier",
         title: "Quality against latency and cost",
@@ -209,6 +218,10 @@ pub(crate) fn draw(
         (Study::Scaling(_), Draw::Scaling(draw)) => {
             let rows: Vec<ScalingRow> = read_rows(&folder.join("scaling.csv"))?;
             draw(&growths(&rows), figure.title)?
+        }
+        (Study::Geometry(_), Draw::Geometry(draw)) => {
+            let rows: Vec<PointRow> = read_rows(&folder.join("points.csv"))?;
+            draw(&tool_points(&rows), figure.title)?
         }
         (Study::Frontier(study), Draw::Frontier(draw)) => {
             draw(&points(study, others)?, figure.title)?

@@ -25,21 +25,22 @@ const BOARD: &str = "main";
 /// What `cargo xtask peers` writes, beside the experiments.
 const PEERS: &str = "peers";
 
-/// The page, from the results of the workspace in `root`: the same bytes each time.
+/// The page of the results in a folder, with the questions of the experiments in another: the same bytes
+/// each time.
 ///
 /// # Errors
 /// A file that is missing or cannot be read as what it should be; the message names it.
-pub(crate) fn html(root: &Path) -> Result<String> {
-    let entries = entries(root)?;
+pub(crate) fn html(experiments: &Path, results: &Path) -> Result<String> {
+    let entries = entries(experiments, results)?;
     let board = entries
         .iter()
         .find(|entry| entry.name == BOARD)
         .and_then(Entry::experiment)
         .with_context(|| {
-            let folder = root.join("experiments").display().to_string();
+            let folder = experiments.display();
             format!("{folder} has no experiment `{BOARD}` that ranks routers; restore it from git")
         })?;
-    let board = Leaderboard::read(board, &root.join("results").join(BOARD))?;
+    let board = Leaderboard::read(board, &results.join(BOARD))?;
     fill(
         HTML,
         &[
@@ -109,11 +110,10 @@ impl Entry {
 }
 
 /// All there is to show: the leaderboard's experiment, the others by name, the peers.
-fn entries(root: &Path) -> Result<Vec<Entry>> {
-    let results = root.join("results");
+fn entries(experiments: &Path, results: &Path) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    for file in files(&root.join("experiments"), "toml")? {
-        entries.push(Entry::of(Study::read(&file)?, &results)?);
+    for file in files(experiments, "toml")? {
+        entries.push(Entry::of(Study::read(&file)?, results)?);
     }
     entries.sort_by(|a, b| (a.name != BOARD, &a.name).cmp(&(b.name != BOARD, &b.name)));
     let peers = results.join(PEERS);
@@ -188,6 +188,10 @@ mod tests {
         folder.parent().context("the workspace")
     }
 
+    fn html_of(root: &Path) -> Result<String> {
+        html(&root.join("experiments"), &root.join("results"))
+    }
+
     fn data(page: &str) -> Result<Value> {
         let start = "<script type=\"application/json\" id=\"data\">";
         let (_, rest) = page.split_once(start).context("no data")?;
@@ -230,7 +234,7 @@ mod tests {
 
     #[test]
     fn holds_the_committed_numbers() -> Result<()> {
-        let page = html(root()?)?;
+        let page = html_of(root()?)?;
         assert!(page.len() < 4 << 20, "{} bytes", page.len());
         let data = data(&page)?;
         let csv = fs::read_to_string(root()?.join("results/main/metrics.csv"))?;
@@ -269,7 +273,7 @@ mod tests {
 
     #[test]
     fn has_every_experiment_and_figure() -> Result<()> {
-        let page = html(root()?)?;
+        let page = html_of(root()?)?;
         for file in files(&root()?.join("experiments"), "toml")? {
             let name = file_name(&file).replace(".toml", "");
             assert!(
@@ -294,14 +298,14 @@ mod tests {
 
     #[test]
     fn is_the_same_bytes_twice() -> Result<()> {
-        assert!(html(root()?)? == html(root()?)?);
+        assert!(html_of(root()?)? == html_of(root()?)?);
         Ok(())
     }
 
     #[test]
     fn markup_in_results_is_text() -> Result<()> {
         let root = small_workspace()?;
-        let page = html(root.path())?;
+        let page = html_of(root.path())?;
         assert_eq!(
             data(&page)?["tables"][0][0][0],
             Value::from("beir:</script><s>")
@@ -319,7 +323,7 @@ mod tests {
         for file in ["metrics.csv", "tests.csv", "manifest.json", "README.md"] {
             let root = small_workspace()?;
             let path = root.path().join("results/main").join(file);
-            let told = |what: &str| match html(root.path()) {
+            let told = |what: &str| match html_of(root.path()) {
                 Ok(_) => bail!("{what} {file} is not noticed"),
                 Err(error) => Ok(format!("{error:#}")),
             };

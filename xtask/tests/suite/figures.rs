@@ -9,14 +9,14 @@ use crate::common::Place;
 #[test]
 fn the_same_run_draws_the_same_bytes() {
     let place = Place::small_workspace();
-    for name in ["cost", "context-growth"] {
+    for name in ["cost", "context-growth", "geometry"] {
         place.copy(format!("experiments/{name}.toml"));
     }
     let draw = |out| {
         place.succeed(&[
             "reproduce",
             "--experiments",
-            "main,s1-convergence,cost,context-growth",
+            "main,s1-convergence,cost,context-growth,geometry",
             "--datasets",
             "builtin",
             "--seeds",
@@ -29,7 +29,7 @@ fn the_same_run_draws_the_same_bytes() {
         files.into_values().collect::<Vec<_>>()
     };
     let first = draw("one");
-    assert_eq!(first.len(), 8, "four figures, each as SVG and PNG");
+    assert_eq!(first.len(), 10, "five figures, each as SVG and PNG");
     assert!(first == draw("two"));
 }
 
@@ -38,7 +38,9 @@ fn figures_open_and_keep_their_texts_on_the_canvas() {
     let place = Place::workspace();
     place.add_metatool();
     let datasets = ["--datasets", "builtin,metatool", "--data-dir", "data"];
-    let experiments = "main,s1-convergence,cost,context-growth";
+    place.edit("experiments/geometry.toml", "buildbetter", "poet");
+    place.edit("experiments/geometry.toml", "\"minilm\"", "\"static\"");
+    let experiments = "main,s1-convergence,cost,context-growth,geometry";
     let extent = ["--experiments", experiments, "--seeds", "1"];
     place.succeed(&[&["reproduce"], &extent[..], &datasets[..]].concat());
     for figure in [
@@ -46,6 +48,7 @@ fn figures_open_and_keep_their_texts_on_the_canvas() {
         "s1-convergence/convergence",
         "cost/cost",
         "context-growth/context-growth",
+        "geometry/geometry",
     ] {
         let svg = place.read(&format!("target/reproduce/{figure}.svg"));
         let tree = parse(&svg);

@@ -8,6 +8,7 @@ mod costs;
 mod fetch;
 mod figures;
 mod frontier;
+mod geometry;
 mod help_and_route;
 mod jsonl;
 mod label;

@@ -7,6 +7,7 @@ mod bless;
 mod costs;
 mod experiment;
 mod frontier;
+mod geometry;
 mod laboratory;
 mod latency;
 mod leakage;

@@ -289,6 +289,51 @@ fn a_query_retrieves_the_same_beside_many_tools_and_queries_as_beside_few() {
 }
 
 #[test]
+fn every_round_is_there_to_be_looked_at() {
+    let problem = Problem::random(11, 12, 80, 8);
+    let params = |rounds| S1Params {
+        rounds,
+        top_k: 3,
+        ..S1Params::default()
+    };
+    let training = problem.training();
+    let refinement = params(3).start(&training).unwrap();
+    assert_eq!(refinement.after(4), None);
+    let mut wrong = 0;
+    for round in 0..=3 {
+        let after = refinement.after(round).unwrap();
+        assert_eq!(after, refine(&params(round), &problem), "{round} rounds");
+        // What the next round retrieves, by the router that serves these vectors.
+        let served = params(round).fit(&training).unwrap();
+        for tool in 0..12 {
+            let expected: Vec<usize> = (0..80)
+                .filter(|_| round < 3)
+                .filter(|&query| {
+                    let best = served.rank(&problem.request(query), 3);
+                    let is_best = best.iter().any(|ranked| ranked.tool == tool);
+                    is_best && training.queries[query].is_wrong(tool)
+                })
+                .collect();
+            assert_eq!(refinement.retrieved_wrongly(round + 1, tool), expected);
+            wrong += expected.len();
+        }
+    }
+    assert!(wrong > 0);
+    assert!(refinement.retrieved_wrongly(0, 0).is_empty());
+}
+
+#[test]
+fn of_logged_queries_only_the_ends_are_kept() {
+    let problem = Problem::random(5, 6, 30, 8);
+    let logged = with_logs(&problem, 1.0, &mut ChaCha8Rng::seed_from_u64(1));
+    let refinement = S1Params::default().start(&logged).unwrap();
+    assert_eq!(refinement.after(0).unwrap(), problem.tool_embeddings);
+    assert_eq!(refinement.after(1), None);
+    assert_eq!(refinement.after(3).unwrap(), refinement.tool_embeddings());
+    assert!(refinement.retrieved_wrongly(1, 0).is_empty());
+}
+
+#[test]
 fn without_training_queries_nothing_moves() {
     let problem = Problem::random(3, 9, 0, 8);
     assert_eq!(

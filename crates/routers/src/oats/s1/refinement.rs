@@ -104,6 +104,32 @@ impl<'a> Refinement<'a> {
         }
     }
 
+    /// All unit vectors (tools × d) after so many rounds, 0 to N: what the next round retrieves with. `None`
+    /// beyond, and, as long as no query is labelled, between: then only the first and the last are there.
+    pub fn after(&self, rounds: usize) -> Option<ArrayView2<'_, f32>> {
+        match rounds {
+            0 => Some(self.original.view()),
+            last if last == self.params.rounds => Some(self.tool_embeddings()),
+            _ if self.labelled.is_empty() => None,
+            between => self.refined.get(between - 1).map(Array2::view),
+        }
+    }
+
+    /// What labelled queries add to the tool's Q⁻ in a round, 1 to N: those that retrieved it although it is
+    /// wrong for them, as positions among the labelled queries in rising order. None in other rounds.
+    ///
+    /// # Panics
+    /// If there is no such tool.
+    pub fn retrieved_wrongly(&self, round: usize, tool: ToolId) -> Vec<usize> {
+        assert!(tool < self.successes.len(), "there is no tool {tool}");
+        let retrieved = round.checked_sub(1).and_then(|at| self.retrieved.get(at));
+        let lists = retrieved.into_iter().flatten().enumerate();
+        lists
+            .filter(|(query, list)| self.labelled[*query].wrong(list).any(|wrong| wrong == tool))
+            .map(|(query, _)| query)
+            .collect()
+    }
+
     /// Serves the refined vectors.
     pub fn into_router(mut self) -> Dense {
         Dense::new(match self.refined.pop() {

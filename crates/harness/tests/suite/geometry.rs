@@ -1,0 +1,336 @@
+//! Experiments that show what OATS-S1 does with one tool.
+
+use std::fs;
+
+use ndarray::{Array2, ArrayView1, array};
+use oats_datasets::{Dataset, Query, Tool};
+use oats_harness::{
+    Geometry, GeometryRun, Manifest, Projection, Study, ToolGeometry, bless_geometry,
+    geometry_report,
+    rows::{PointRow, read_rows, write_rows},
+    run_geometry, tool_points,
+};
+use oats_routers::{Progress, Training, oats::S1Params};
+
+use crate::laboratory::{Laboratory, Notes};
+
+const TOML: &str = r#"
+    kind = "geometry"
+    name = "trial"
+    question = "?"
+    quick = ["builtin"]
+
+    [s1]
+    rounds = 2
+
+    [[panel]]
+    dataset = "builtin"
+    tool = "nudge_me"
+    embedder = "static"
+    split = "query"
+
+    [[panel]]
+    dataset = "metatool"
+    tool = "buildbetter"
+    embedder = "static"
+    split = "instance"
+"#;
+
+fn geometry(toml: &str) -> Geometry {
+    match Study::parse(toml, "trial.toml").unwrap() {
+        Study::Geometry(study) => *study,
+        other => panic!("it says `kind`: {other:?}"),
+    }
+}
+
+fn run(laboratory: &Laboratory, study: &Geometry) -> GeometryRun {
+    let (resources, options) = (laboratory.resources(), laboratory.options());
+    run_geometry(study, &resources, &options, &Notes::default()).unwrap()
+}
+
+fn distance(a: [f64; 2], b: [f64; 2]) -> f64 {
+    (a[0] - b[0]).hypot(a[1] - b[1])
+}
+
+#[test]
+fn vectors_of_a_plane_keep_their_distances() {
+    // Points of a plane that lies askew in four dimensions, longer than wide.
+    let (u, v) = ([0.5f32, 0.5, 0.5, 0.5], [0.5f32, -0.5, 0.5, -0.5]);
+    let flat = [[3.0f32, 0.0], [-3.0, 0.5], [1.0, -1.0], [0.0, 0.75]];
+    let vectors = Array2::from_shape_fn((4, 4), |(row, column)| {
+        7.0 + flat[row][0] * u[column] + flat[row][1] * v[column]
+    });
+    let projection = Projection::of(vectors.view()).unwrap();
+    let places: Vec<[f64; 2]> = (vectors.rows().into_iter())
+        .map(|vector| projection.place(vector))
+        .collect();
+    for (one, a) in flat.iter().zip(&places) {
+        for (other, b) in flat.iter().zip(&places) {
+            let expected = f64::from(one[0] - other[0]).hypot(f64::from(one[1] - other[1]));
+            assert!((distance(*a, *b) - expected).abs() < 1e-5);
+        }
+    }
+    assert!((projection.shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+    assert!(projection.shares[0] > projection.shares[1]);
+    // The first axis lies near `u`, whose components are above zero, and not near its opposite.
+    assert!(places[0][0] > 0.0 && places[1][0] < 0.0);
+}
+
+#[test]
+fn vectors_of_a_line_or_a_point_have_places_too() {
+    let line = array![[1.0f32, 0.0, 0.0], [3.0, 0.0, 0.0]];
+    let projection = Projection::of(line.view()).unwrap();
+    assert!((projection.shares[0] - 1.0).abs() < 1e-9 && projection.shares[1] < 1e-9);
+    let single = array![[2.0f32], [4.0]];
+    let projection = Projection::of(single.view()).unwrap();
+    assert_eq!(projection.place(ArrayView1::from(&[5.0])), [2.0, 0.0]);
+    let point = array![[1.0f32, 2.0], [1.0, 2.0]];
+    let projection = Projection::of(point.view()).unwrap();
+    assert_eq!(projection.shares, [0.0, 0.0]);
+    assert_eq!(projection.place(ArrayView1::from(&[1.0, 2.0])), [0.0, 0.0]);
+    assert!(Projection::of(Array2::zeros((0, 3)).view()).is_err());
+}
+
+fn query(relevant: usize) -> Query {
+    Query {
+        id: String::new(),
+        text: String::new(),
+        relevant: vec![(relevant, 1)],
+        candidates: Vec::new(),
+        subsets: Vec::new(),
+        scenario: None,
+    }
+}
+
+/// Tool 0 points along x; its queries lie around y, those that retrieve it wrongly around x, and they ask
+/// for tool 1, which points along z.
+#[test]
+fn a_tool_goes_to_its_queries_and_from_the_others() {
+    let tools = ["ours", "other", "rival"].map(|name| Tool::new(name, ""));
+    let tool_embeddings = array![[1.0f32, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.8, 0.6]];
+    let queries = [query(0), query(0), query(1), query(1)];
+    let query_embeddings = array![
+        [0.0f32, 1.0, 0.0],
+        [0.28, 0.96, 0.0],
+        [1.0, 0.0, 0.0],
+        [0.96, 0.0, 0.28]
+    ];
+    let training = Training {
+        tools: &tools,
+        tool_embeddings: tool_embeddings.view(),
+        queries: queries.iter().map(Into::into).collect(),
+        query_embeddings: query_embeddings.view(),
+        seed: 0,
+        llm: None,
+        progress: Progress::silent(),
+    };
+    let params = S1Params {
+        top_k: 1,
+        ..S1Params::default()
+    };
+    let asked = query(0);
+    let (far, near) = ([0.8f32, 0.6, 0.0], [0.0f32, 0.96, 0.28]);
+    let tests = [(&asked, &far[..]), (&asked, &near[..])];
+    let geometry = ToolGeometry::of(&params, &training, 0, &tests).unwrap();
+
+    let rows = |queries: &[(usize, [f64; 2])]| -> Vec<usize> {
+        queries.iter().map(|(query, _)| *query).collect()
+    };
+    assert_eq!(rows(&geometry.positives), [0, 1]);
+    assert_eq!(rows(&geometry.negatives), [2, 3]);
+    let [first, .., last] = &geometry.path[..] else {
+        panic!("{} rounds", geometry.path.len());
+    };
+    assert_eq!(geometry.path.len(), 4);
+    assert_eq!((first.failures, geometry.path[1].failures), (None, Some(2)));
+    // (0.14, 0.98, 0) and (0.98, 0, 0.14), both of that length.
+    let norm = 0.14f64.hypot(0.98);
+    assert!((first.to_positives.unwrap() - 0.14 / norm).abs() < 1e-6);
+    assert!((first.to_negatives.unwrap() - 0.98 / norm).abs() < 1e-6);
+    assert!(last.to_positives > first.to_positives);
+    assert!(last.to_negatives < first.to_negatives);
+
+    // The tool turns its back on the nearer test query and comes near the other.
+    let example = geometry.example.as_ref().unwrap();
+    assert_eq!(example.test, 1);
+    assert_eq!(first.ranks, [1, 3]);
+    assert!(last.to_tests[1] > first.to_tests[1]);
+    let rival = example.rival.as_ref().unwrap();
+    assert_eq!(rival.tool, 2);
+    assert!((rival.cosines[0] - 0.936).abs() < 1e-6);
+    // It has no queries of its own, so it stays.
+    assert_eq!(rival.places[0], rival.places[1]);
+    assert!(geometry.shares.iter().sum::<f64>() <= 1.0 + 1e-9);
+
+    // A tool that nobody asks for does not move, and no test query is shown.
+    let unasked = ToolGeometry::of(&params, &training, 2, &[]).unwrap();
+    assert!(unasked.positives.is_empty() && unasked.example.is_none());
+    assert!(
+        unasked
+            .path
+            .iter()
+            .all(|after| { after.place == unasked.path[0].place && after.to_positives.is_none() })
+    );
+}
+
+#[test]
+fn a_run_writes_every_point_and_leaves_out_what_is_not_there() {
+    let laboratory = Laboratory::new();
+    let study = geometry(TOML);
+    let made = run(&laboratory, &study);
+    let written: Vec<PointRow> = read_rows(&made.folder.join("points.csv")).unwrap();
+    assert_eq!(written, made.rows);
+    assert_eq!(made.skipped.len(), 1, "{:?}", made.skipped);
+    assert_eq!(made.skipped[0].dataset.as_deref(), Some("metatool"));
+
+    let tools = tool_points(&made.rows);
+    let [tool] = &tools[..] else {
+        panic!("{} tools", tools.len());
+    };
+    let builtin = laboratory.load("builtin");
+    let id = builtin.tool_id("nudge_me").unwrap();
+    let asks = |query: &&Query| query.relevant.iter().any(|&(tool, _)| tool == id);
+    let asked = builtin.queries().iter().filter(asks).count();
+    assert_eq!(tool.positives().len() + tool.tests(), asked);
+    assert_eq!((tool.rounds(), tool.path().len()), (2, 3));
+    assert!(tool.negatives().len() >= tool.failures(1).unwrap());
+    assert!(tool.to_positives(2) > tool.to_positives(0));
+    assert!(tool.to_test_query(2) > tool.to_test_query(0));
+    assert!(tool.test_query().is_some() && tool.rival().is_some());
+    let [first, second] = tool.variance_shares();
+    assert!(first >= second && second > 0.0 && first + second < 1.0);
+}
+
+#[test]
+fn two_runs_and_one_thread_write_the_same_bytes() {
+    let study = geometry(TOML);
+    let bytes = || {
+        let laboratory = Laboratory::new();
+        let made = run(&laboratory, &study);
+        fs::read(made.folder.join("points.csv")).unwrap()
+    };
+    let first = bytes();
+    assert!(first == bytes());
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    assert!(first == one.unwrap().install(bytes));
+}
+
+#[test]
+fn an_unknown_tool_is_told_from_those_there_are() {
+    let laboratory = Laboratory::new();
+    let study = geometry(&TOML.replace("nudge_me", "nudge_you"));
+    let (resources, options) = (laboratory.resources(), laboratory.options());
+    let error = run_geometry(&study, &resources, &options, &Notes::default()).unwrap_err();
+    let told = error.to_string();
+    let start = "trial: panel: builtin has no tool `nudge_you`; there are: nudge_me, ";
+    assert!(told.starts_with(start), "{told}");
+    assert!(told.ends_with(" more"), "{told}");
+    assert!(!options.out.join("trial").exists());
+}
+
+#[test]
+fn a_quick_run_and_some_datasets_keep_their_panels() {
+    let names = |study: &Geometry| -> Vec<String> {
+        study.datasets().iter().map(ToString::to_string).collect()
+    };
+    let mut study = geometry(TOML);
+    assert_eq!(names(&study), ["builtin", "metatool"]);
+    study.quicken();
+    assert_eq!(names(&study), ["builtin"]);
+    let mut study = geometry(TOML);
+    study.restrict(Some(&[Dataset::Metatool]));
+    assert_eq!(names(&study), ["metatool"]);
+}
+
+#[test]
+fn blessing_keeps_other_datasets_and_drops_other_tools() {
+    let laboratory = Laboratory::new();
+    let study = geometry(TOML);
+    let made = run(&laboratory, &study);
+    let labelled = |dataset: &str, split: &str, tool: &str| PointRow {
+        dataset: dataset.into(),
+        split: split.into(),
+        tool: tool.into(),
+        ..made.rows[0].clone()
+    };
+    let kept = labelled("metatool", "instance", "buildbetter");
+    let into = laboratory.path("results");
+    let committed = [
+        kept.clone(),
+        labelled("metatool", "query", "buildbetter"),
+        labelled("metatool", "instance", "another"),
+        labelled("builtin", "query", "another"),
+    ];
+    write_rows(&into.join("points.csv"), &committed).unwrap();
+    bless_geometry(&study, &made.folder, &into).unwrap();
+    let blessed: Vec<PointRow> = read_rows(&into.join("points.csv")).unwrap();
+    assert_eq!(blessed.len(), made.rows.len() + 1);
+    assert!(blessed.contains(&kept));
+    let manifest = Manifest::read(&into.join("manifest.json"))
+        .unwrap()
+        .unwrap();
+    assert!(manifest.datasets["builtin"][0].splits.contains_key("query"));
+}
+
+#[test]
+fn the_report_says_what_the_rows_say() {
+    let laboratory = Laboratory::new();
+    let study = geometry(TOML);
+    let mut made = run(&laboratory, &study);
+    let told = [
+        ("cosine-to-positives", ["0.25", "0.5", "0.75"]),
+        ("cosine-to-negatives", ["0.5", "0.4", "0.3"]),
+        ("cosine-to-test-query", ["0.125", "0.2", "0.5"]),
+        ("rank-for-test-query", ["12", "3", "1"]),
+        ("test-queries-ranked-first", ["0", "1", "2"]),
+    ];
+    for row in made.rows.iter_mut().filter(|row| row.role == "tool") {
+        let told = told.iter().find(|(quantity, _)| row.quantity == *quantity);
+        if let Some((_, values)) = told {
+            let rounds: usize = row.point.parse().unwrap();
+            row.value = oats_harness::rows::Number::new(values[rounds].parse().unwrap());
+        }
+    }
+    let report = geometry_report(&study, &made.rows, &made.manifest, Some("geometry.png"));
+    for part in [
+        "**builtin, query split, static: `nudge_me`.** In 2 rounds it moves towards the mean of Q⁺",
+        "cosine from 0.250 to 0.750.",
+        "It moves away from the mean of Q⁻",
+        "It was nearer to the mean of Q⁻ and is nearer to that of Q⁺.",
+        "from 0.125 to 0.500), its rank over the catalogue was 12 and is 1.",
+        "it came first for 0 and comes first for 2;",
+        "![trial](geometry.png)",
+        "| 0 | – | 0.250 | 0.500 | 0.125 | 12 |",
+    ] {
+        assert!(report.contains(part), "`{part}` is not in {report}");
+    }
+}
+
+#[test]
+fn bad_files_are_refused() {
+    let panel = "[[panel]]\n    dataset = \"builtin\"\n    tool = \"nudge_me\"\n    embedder = \"static\"\n    \
+                 split = \"query\"\n\n    [[panel]]";
+    for (from, to, told) in [
+        ("[[panel]]", panel, "builtin, nudge_me, static, query split"),
+        (
+            "quick = [\"builtin\"]",
+            "quick = [\"toole\"]",
+            "quick: `toole`",
+        ),
+        ("rounds = 2", "alpha = 2.0", "alpha"),
+        ("rounds = 2", "gate = true", "gate"),
+        (
+            "split = \"query\"",
+            "split = \"texts\"",
+            "split = \"texts\"",
+        ),
+        ("name = \"trial\"", "name = \"a/b\"", "name"),
+    ] {
+        let error = Study::parse(&TOML.replacen(from, to, 1), "trial.toml").unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+    }
+    let none = TOML.split("[[panel]]").next().unwrap();
+    let none = none.replace("[s1]", "panel = []\n[s1]");
+    let error = Study::parse(&none, "trial.toml").unwrap_err();
+    assert!(error.to_string().contains("panel"), "{error}");
+}
