@@ -22,6 +22,9 @@ struct Cli {
     /// Default: paper/paper.pdf of the workspace.
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     out: Option<PathBuf>,
+    /// Results that stand in for the committed ones, file by file: DIR/NAME/FILE.
+    #[arg(long, value_name = "DIR", requires = "out")]
+    results: Option<PathBuf>,
     /// Write nothing; compare with the committed paper.
     #[arg(long)]
     check: bool,
@@ -39,12 +42,12 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<ExitCode> {
     let root = root()?;
-    let paper = Paper::build(&root)?;
+    let paper = Paper::build(&root, cli.results.as_deref())?;
     if cli.check {
         let stale = paper.stale_in(&root);
         for path in &stale {
             eprintln!(
-                "{path} is not what its sources make now; build it with `cargo run --release -p oats-paper` and commit it"
+                "{path} is not what its sources make now; build it with `cargo xtask paper` and commit it"
             );
         }
         return Ok(ExitCode::from(u8::from(!stale.is_empty())));

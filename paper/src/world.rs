@@ -28,6 +28,8 @@ const READABLE: [&str; 3] = ["paper", "results", "experiments"];
 pub(crate) struct World {
     /// Canonical, so that a link cannot lead out of it unseen.
     root: PathBuf,
+    /// Results that stand in for those below the root.
+    overlay: Option<PathBuf>,
     main: FileId,
     library: LazyHash<Library>,
     book: LazyHash<FontBook>,
@@ -38,7 +40,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(root: &Path) -> Result<Self, Error> {
+    pub(crate) fn new(root: &Path, overlay: Option<&Path>) -> Result<Self, Error> {
         let root = root.canonicalize().map_err(|source| Error::Root {
             path: root.to_owned(),
             source,
@@ -52,6 +54,7 @@ impl World {
             .collect();
         Ok(Self {
             root,
+            overlay: overlay.map(Path::to_owned),
             main: RootedPath::new(VirtualRoot::Project, main).intern(),
             library: LazyHash::new(Library::default()),
             book: LazyHash::new(FontBook::from_fonts(&fonts)),
@@ -101,13 +104,24 @@ impl World {
                 "{path}: {why}; restore it, or regenerate the results"
             ))
         };
-        let file = self.root.join(path).canonicalize().map_err(missing)?;
-        if !file.strip_prefix(&self.root).is_ok_and(within) {
-            return Err(refused());
-        }
+        let file = match self.in_overlay(path) {
+            Some(file) => file,
+            None => {
+                let file = self.root.join(path).canonicalize().map_err(missing)?;
+                if !file.strip_prefix(&self.root).is_ok_and(within) {
+                    return Err(refused());
+                }
+                file
+            }
+        };
         let content = Bytes::new(fs::read(file).map_err(missing)?);
         read.insert(path.to_owned(), content.clone());
         Ok(content)
+    }
+
+    fn in_overlay(&self, path: &str) -> Option<PathBuf> {
+        let file = self.overlay.as_ref()?.join(path.strip_prefix("results/")?);
+        file.is_file().then_some(file)
     }
 
     /// The row that `query` names: `NAME/FILE.csv/column=value/…`.

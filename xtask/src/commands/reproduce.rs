@@ -11,8 +11,9 @@ use oats_harness::Study;
 use crate::{
     Ending,
     closing::Closing,
+    commands::paper,
     options::{Extent, Inputs, make_out},
-    readme, report,
+    page, readme, report,
     study::{Ran, check_committed, read_all, take_over},
     workspace,
 };
@@ -30,7 +31,8 @@ use crate::{
   cargo xtask reproduce --data-dir ../data --require metatool,toolbench
   cargo xtask reproduce --quick
   cargo xtask reproduce --experiments main --datasets builtin --seeds 1
-  cargo xtask reproduce --bless      update results/ and the README with what was run")]
+  cargo xtask reproduce --bless      update results/ and the README with what was run
+  cargo xtask reproduce --paper      the paper, too, with what was run in place of what is committed")]
 pub(crate) struct Args {
     /// Only these experiments, by name, separated by commas.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
@@ -41,6 +43,9 @@ pub(crate) struct Args {
     /// Update results/ and the README's tables with what was run; other rows stay.
     #[arg(long)]
     bless: bool,
+    /// Build the paper of what was run, and of what is committed where nothing was.
+    #[arg(long)]
+    paper: bool,
     #[command(flatten)]
     extent: Extent,
     #[command(flatten)]
@@ -93,6 +98,12 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             ran.push(made);
         }
     }
+    // The page begins with the leaderboard.
+    if ran.iter().any(|made| made.name() == page::BOARD) {
+        let page = report::of_page(&root.join("experiments"), &out)?;
+        page.write()?;
+        writeln!(stdout, "written: {}", page.path.display())?;
+    }
     writeln!(stdout, "{closing}")?;
     ensure!(
         !ran.is_empty(),
@@ -109,6 +120,23 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         // All of it: a frontier, the page and the README tell of others' rows too.
         report::refresh(&root)?;
         writeln!(stdout, "Blessed: results/ and README.md hold what was run.")?;
+    }
+    if args.paper {
+        let options = if args.bless {
+            Vec::new()
+        } else {
+            let pdf = out.join("paper.pdf");
+            vec![
+                "--results".into(),
+                out.clone().into_os_string(),
+                "--out".into(),
+                pdf.into(),
+            ]
+        };
+        ensure!(
+            paper::build(&root, &options)? == 0,
+            "the paper was not built; the reason is above"
+        );
     }
     // Only now: experiments share cells, and whatever fails above is to be resumed.
     for made in &ran {

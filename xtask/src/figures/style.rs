@@ -63,6 +63,7 @@ pub(super) fn is_variant(router: &str) -> bool {
 /// What a router is called in figures.
 pub(crate) fn title(router: &str) -> &str {
     match router {
+        "random" => "chance",
         "dense" => "SE",
         "dense-int8" => "SE, int8",
         "bm25" => "BM25",

@@ -21,7 +21,7 @@ const CSS: &str = include_str!("page.css");
 const JAVASCRIPT: &str = include_str!("page.js");
 
 /// The experiment whose numbers the leaderboard shows.
-const BOARD: &str = "main";
+pub(crate) const BOARD: &str = "main";
 /// What `cargo xtask peers` writes, beside the experiments.
 const PEERS: &str = "peers";
 
