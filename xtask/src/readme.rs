@@ -1,4 +1,4 @@
-//! The README's tables, spliced in between markers from `results/`.
+//! The README's tables and figures, spliced in between markers from `results/`.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -33,6 +33,12 @@ fn spliced(text: &str, tables: &str) -> Option<String> {
     let (_, after) = rest.split_once(END)?;
     Some(format!("{before}{BEGIN}\n{tables}\n{END}{after}"))
 }
+
+/// The headline's, and what leakage does to it.
+const FIGURES: &str = "![NDCG@5 by router, split and pool](results/main/ndcg-by-router.png)
+
+![What leakage is worth](results/leakage/leakage.png)
+";
 
 /// Title, dataset and embedder of a line of the tables.
 const LINES: [(&str, &str, &str); 4] = [
@@ -93,6 +99,7 @@ fn tables(results: &Path) -> Result<String> {
         results.gains(),
         results.other_published(),
         results.footnote(),
+        FIGURES.to_owned(),
     ]
     .join("\n"))
 }
