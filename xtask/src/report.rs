@@ -57,26 +57,23 @@ impl Made {
 
 /// Writes those files made from the committed results that are stale, and gives their paths.
 pub(crate) fn refresh(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut written = Vec::new();
-    let mut write = |made: Made| {
+    let mut written = of_folders(root)?;
+    written.retain(|made| !made.is_fresh().unwrap_or(false));
+    written.iter().try_for_each(Made::write)?;
+    // Afterwards: the page shows the others.
+    for made in of_all(root)? {
         if !made.is_fresh()? {
             made.write()?;
-            written.push(made.path);
+            written.push(made);
         }
-        Ok::<(), anyhow::Error>(())
-    };
-    of_workspace(root)?.into_iter().try_for_each(&mut write)?;
-    // Last: it shows the others.
-    write(of_page(&root.join("experiments"), &root.join("results"))?)?;
-    Ok(written)
+    }
+    Ok(written.into_iter().map(|made| made.path).collect())
 }
 
 /// The files made from the committed results that are stale.
 pub(crate) fn stale(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = of_workspace(root)?;
-    files.push(of_page(&root.join("experiments"), &root.join("results"))?);
     let mut stale = Vec::new();
-    for made in files {
+    for made in of_folders(root)?.into_iter().chain(of_all(root)?) {
         if !made.is_fresh()? {
             stale.push(made.path);
         }
@@ -84,14 +81,8 @@ pub(crate) fn stale(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(stale)
 }
 
-/// The page of the results in a folder, index.html.
-pub(crate) fn of_page(experiments: &Path, results: &Path) -> Result<Made> {
-    let html = page::html(experiments, results)?;
-    Ok(Made::new(results.join("index.html"), html))
-}
-
-/// Figures and README.md files of all committed results, and the workspace's README.md with its tables.
-pub(crate) fn of_workspace(root: &Path) -> Result<Vec<Made>> {
+/// Figures and README.md files of all folders of committed results.
+pub(crate) fn of_folders(root: &Path) -> Result<Vec<Made>> {
     let results = root.join("results");
     let mut files = Vec::new();
     for study in read_all(&root.join("experiments"))? {
@@ -104,10 +95,25 @@ pub(crate) fn of_workspace(root: &Path) -> Result<Vec<Made>> {
     if peers.exists() {
         files.extend(of_peers(&peers)?);
     }
-    let readme = root.join("README.md");
-    let text = readme::with_tables(&readme, &results)?;
-    files.push(Made::new(readme, text));
     Ok(files)
+}
+
+/// What tells of all committed results: the workspace's README.md with its tables, and the page.
+pub(crate) fn of_all(root: &Path) -> Result<Vec<Made>> {
+    let (readme, results) = (root.join("README.md"), root.join("results"));
+    let text = readme::with_tables(&readme, &results)?;
+    let mut files = vec![Made::new(readme, text)];
+    files.extend(of_page(&root.join("experiments"), &results)?);
+    Ok(files)
+}
+
+/// The page of the results in a folder, index.html; none without the experiment that its leaderboard is of.
+pub(crate) fn of_page(experiments: &Path, results: &Path) -> Result<Option<Made>> {
+    if !results.join(page::BOARD).join("metrics.csv").exists() {
+        return Ok(None);
+    }
+    let html = page::html(experiments, results)?;
+    Ok(Some(Made::new(results.join("index.html"), html)))
 }
 
 /// The figure and the README.md of the results in `folder`. `others` has the folders of experiments that

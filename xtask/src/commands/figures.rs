@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 
-use crate::{Ending, report::of_workspace, workspace};
+use crate::{Ending, report::of_folders, workspace};
 
 /// Draw the figures of results/ again, from the committed rows alone.
 ///
@@ -23,7 +23,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Ending> {
-    let figures: Vec<_> = of_workspace(&workspace::root()?)?
+    let figures: Vec<_> = of_folders(&workspace::root()?)?
         .into_iter()
         .filter(|file| file.is_figure())
         .collect();

@@ -13,7 +13,7 @@ use crate::{
     closing::Closing,
     commands::paper,
     options::{Extent, Inputs, make_out},
-    page, readme, report,
+    readme, report,
     study::{Ran, check_committed, read_all, take_over},
     workspace,
 };
@@ -55,10 +55,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Ending> {
     let root = workspace::root()?;
     let results = root.join("results");
-    let whole = choose(
-        read_all(&root.join("experiments"))?,
-        args.experiments.as_deref(),
-    )?;
+    let all = read_all(&root.join("experiments"))?;
+    let whole = choose(all.clone(), args.experiments.as_deref())?;
     let studies = args.extent.restrict(whole.clone())?;
     // Before hours are spent on what they are to be compared with.
     for study in &studies {
@@ -98,9 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             ran.push(made);
         }
     }
-    // The page begins with the leaderboard.
-    if ran.iter().any(|made| made.name() == page::BOARD) {
-        let page = report::of_page(&root.join("experiments"), &out)?;
+    if let Some(page) = report::of_page(&root.join("experiments"), &out)? {
         page.write()?;
         writeln!(stdout, "written: {}", page.path.display())?;
     }
@@ -117,8 +113,19 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
                 take_over(study, &out.join(study.name()), &results.join(study.name()))?;
             }
         }
-        // All of it: a frontier, the page and the README tell of others' rows too.
-        report::refresh(&root)?;
+        // After all rows: a frontier tells of those of others too.
+        for study in &all {
+            let folder = results.join(study.name());
+            let is_joined = study.reads_others() && folder.exists();
+            if is_joined || ran.iter().any(|made| made.name() == study.name()) {
+                for file in report::of_study(study, &folder, &|name| results.join(name))? {
+                    file.write()?;
+                }
+            }
+        }
+        for file in report::of_all(&root)? {
+            file.write()?;
+        }
         writeln!(stdout, "Blessed: results/ and README.md hold what was run.")?;
     }
     if args.paper {

@@ -75,7 +75,13 @@ struct Entry {
 
 impl Entry {
     fn of(study: Study, results: &Path) -> Result<Self> {
-        let folder = Some(results.join(study.name())).filter(|folder| folder.is_dir());
+        // A run that was interrupted has left neither.
+        let is_done = |folder: &PathBuf| {
+            ["manifest.json", "README.md"]
+                .iter()
+                .any(|file| folder.join(file).exists())
+        };
+        let folder = Some(results.join(study.name())).filter(is_done);
         let manifest = match &folder {
             Some(folder) if !study.reads_others() => Some(manifest(folder)?),
             _ => None,
