@@ -8,7 +8,10 @@ mod error;
 mod rows;
 mod world;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use typst::{World as _, comemo, foundations::Smart};
 use typst_layout::PagedDocument;
@@ -34,16 +37,16 @@ pub struct Paper {
 }
 
 impl Paper {
-    /// Builds the paper of the workspace in `root`. A file of `results/` that is in the folder `overlay` too,
-    /// if that is given, is read from there.
+    /// Builds the paper of the workspace in `root`. A file of `results/NAME/` that is in one of `others` that is
+    /// called `NAME` is read from there.
     ///
     /// # Errors
     /// A source is wrong, or asks for a file, a figure or a row that is not there (or for rows that are
     /// several), or an assertion on the results does not hold. A warning of Typst counts as an error.
-    pub fn build(root: &Path, overlay: Option<&Path>) -> Result<Self, Error> {
+    pub fn build(root: &Path, others: &[PathBuf]) -> Result<Self, Error> {
         // What a former build in this process remembered must not stand in for reading the files.
         comemo::evict(0);
-        let world = World::new(root, overlay)?;
+        let world = World::new(root, others)?;
         world
             .source(world.main())
             .map_err(|why| Error::main(SOURCE, &why))?;

@@ -22,9 +22,9 @@ struct Cli {
     /// Default: paper/paper.pdf of the workspace.
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     out: Option<PathBuf>,
-    /// Results that stand in for the committed ones, file by file: DIR/NAME/FILE.
-    #[arg(long, value_name = "DIR", requires = "out")]
-    results: Option<PathBuf>,
+    /// A folder DIR/NAME whose files stand in for those of results/NAME; may be given often.
+    #[arg(long, value_name = "DIR/NAME", requires = "out")]
+    results: Vec<PathBuf>,
     /// Write nothing; compare with the committed paper.
     #[arg(long)]
     check: bool,
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<ExitCode> {
     let root = root()?;
-    let paper = Paper::build(&root, cli.results.as_deref())?;
+    let paper = Paper::build(&root, &cli.results)?;
     if cli.check {
         let stale = paper.stale_in(&root);
         for path in &stale {

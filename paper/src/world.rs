@@ -28,8 +28,8 @@ const READABLE: [&str; 3] = ["paper", "results", "experiments"];
 pub(crate) struct World {
     /// Canonical, so that a link cannot lead out of it unseen.
     root: PathBuf,
-    /// Results that stand in for those below the root.
-    overlay: Option<PathBuf>,
+    /// Folders of results that stand in for those of their names below the root.
+    others: Vec<PathBuf>,
     main: FileId,
     library: LazyHash<Library>,
     book: LazyHash<FontBook>,
@@ -40,7 +40,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(root: &Path, overlay: Option<&Path>) -> Result<Self, Error> {
+    pub(crate) fn new(root: &Path, others: &[PathBuf]) -> Result<Self, Error> {
         let root = root.canonicalize().map_err(|source| Error::Root {
             path: root.to_owned(),
             source,
@@ -54,7 +54,7 @@ impl World {
             .collect();
         Ok(Self {
             root,
-            overlay: overlay.map(Path::to_owned),
+            others: others.to_owned(),
             main: RootedPath::new(VirtualRoot::Project, main).intern(),
             library: LazyHash::new(Library::default()),
             book: LazyHash::new(FontBook::from_fonts(&fonts)),
@@ -104,7 +104,7 @@ impl World {
                 "{path}: {why}; restore it, or regenerate the results"
             ))
         };
-        let file = match self.in_overlay(path) {
+        let file = match self.in_others(path) {
             Some(file) => file,
             None => {
                 let file = self.root.join(path).canonicalize().map_err(missing)?;
@@ -119,9 +119,11 @@ impl World {
         Ok(content)
     }
 
-    fn in_overlay(&self, path: &str) -> Option<PathBuf> {
-        let file = self.overlay.as_ref()?.join(path.strip_prefix("results/")?);
-        file.is_file().then_some(file)
+    fn in_others(&self, path: &str) -> Option<PathBuf> {
+        let (name, file) = path.strip_prefix("results/")?.split_once('/')?;
+        let mut others = self.others.iter();
+        let folder = others.find(|folder| folder.file_name().is_some_and(|last| last == name))?;
+        Some(folder.join(file)).filter(|file| file.is_file())
     }
 
     /// The row that `query` names: `NAME/FILE.csv/column=value/…`.

@@ -103,16 +103,21 @@ pub(crate) fn of_all(root: &Path) -> Result<Vec<Made>> {
     let (readme, results) = (root.join("README.md"), root.join("results"));
     let text = readme::with_tables(&readme, &results)?;
     let mut files = vec![Made::new(readme, text)];
-    files.extend(of_page(&root.join("experiments"), &results)?);
+    files.extend(of_page(root, &results, &|_| true)?);
     Ok(files)
 }
 
-/// The page of the results in a folder, index.html; none without the experiment that its leaderboard is of.
-pub(crate) fn of_page(experiments: &Path, results: &Path) -> Result<Option<Made>> {
-    if !results.join(page::BOARD).join("metrics.csv").exists() {
+/// The page of those experiments in a folder of results that are `shown`, index.html; none without the one
+/// that its leaderboard is of.
+pub(crate) fn of_page(
+    root: &Path,
+    results: &Path,
+    shown: &dyn Fn(&str) -> bool,
+) -> Result<Option<Made>> {
+    if !shown(page::BOARD) || !results.join(page::BOARD).join("metrics.csv").exists() {
         return Ok(None);
     }
-    let html = page::html(experiments, results)?;
+    let html = page::html(&root.join("experiments"), results, shown)?;
     Ok(Some(Made::new(results.join("index.html"), html)))
 }
 

@@ -28,7 +28,7 @@ fn write(root: &Path, path: &str, content: &str) {
 }
 
 fn build(source: &str) -> Result<Paper, String> {
-    Paper::build(workspace(source).path(), None).map_err(|error| error.to_string())
+    Paper::build(workspace(source).path(), &[]).map_err(|error| error.to_string())
 }
 
 /// A source that builds only if `condition` holds of the row with `labels`.
@@ -97,7 +97,7 @@ fn a_missing_figure_is_an_error_that_names_it() {
 fn files_outside_and_packages_are_refused() {
     let root = workspace("#read(\"/Cargo.toml\")");
     write(root.path(), "Cargo.toml", "secret");
-    let error = Paper::build(root.path(), None).unwrap_err().to_string();
+    let error = Paper::build(root.path(), &[]).unwrap_err().to_string();
     assert!(
         error.contains("may read only paper/, results/, experiments/"),
         "{error}"
@@ -116,16 +116,16 @@ fn a_link_out_of_the_readable_folders_is_refused() {
     let root = workspace("#read(\"/paper/link\")");
     write(root.path(), "secret", "secret");
     std::os::unix::fs::symlink(root.path().join("secret"), root.path().join("paper/link")).unwrap();
-    let error = Paper::build(root.path(), None).unwrap_err().to_string();
+    let error = Paper::build(root.path(), &[]).unwrap_err().to_string();
     assert!(error.contains("may read only"), "{error}");
 }
 
 #[test]
 fn the_same_files_give_the_same_bytes() {
     let root = workspace("= Title\n#json(\"/rows/main/metrics.csv/router=dense\").value $x^2$");
-    let first = Paper::build(root.path(), None).unwrap();
+    let first = Paper::build(root.path(), &[]).unwrap();
     assert!(first.pdf.starts_with(b"%PDF-"));
-    assert_eq!(first, Paper::build(root.path(), None).unwrap());
+    assert_eq!(first, Paper::build(root.path(), &[]).unwrap());
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn the_inputs_name_what_was_read_and_nothing_else() {
         workspace("#include \"part.typ\"\n#json(\"/rows/main/metrics.csv/router=dense\").value");
     write(root.path(), "paper/part.typ", "abc");
     write(root.path(), "results/main/tests.csv", "never read");
-    let paper = Paper::build(root.path(), None).unwrap();
+    let paper = Paper::build(root.path(), &[]).unwrap();
     let paths: Vec<&str> = paper
         .inputs
         .lines()
@@ -160,16 +160,16 @@ fn the_inputs_name_what_was_read_and_nothing_else() {
 fn results_of_another_folder_stand_in_for_the_committed_ones() {
     let root = workspace(&asserting("router=dense", "row.value == 0.25"));
     let other = tempfile::tempdir().unwrap();
-    assert!(Paper::build(root.path(), Some(other.path())).is_err());
+    assert!(Paper::build(root.path(), &[other.path().join("main")]).is_err());
     let rows = ROWS.replace("0.625", "0.25");
     write(other.path(), "main/metrics.csv", &rows);
-    Paper::build(root.path(), Some(other.path())).unwrap();
+    Paper::build(root.path(), &[other.path().join("main")]).unwrap();
 }
 
 #[test]
 fn a_changed_input_makes_the_committed_paper_stale() {
     let root = workspace("#read(\"/results/main/metrics.csv\").len()");
-    let paper = Paper::build(root.path(), None).unwrap();
+    let paper = Paper::build(root.path(), &[]).unwrap();
     assert_eq!(paper.stale_in(root.path()), [PDF, INPUTS]);
     fs::write(root.path().join(PDF), &paper.pdf).unwrap();
     fs::write(root.path().join(INPUTS), &paper.inputs).unwrap();
@@ -180,7 +180,7 @@ fn a_changed_input_makes_the_committed_paper_stale() {
         "results/main/metrics.csv",
         "dataset,value\nmetatool,1\n",
     );
-    let changed = Paper::build(root.path(), None).unwrap();
+    let changed = Paper::build(root.path(), &[]).unwrap();
     assert_eq!(changed.stale_in(root.path()), [PDF, INPUTS]);
 }
 

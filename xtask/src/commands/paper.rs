@@ -1,7 +1,9 @@
 //! `cargo xtask paper`: the paper, by the workspace's member of its own.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -39,8 +41,12 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             file.strip_prefix(&root).unwrap_or(file).display()
         );
     }
-    let options: &[&str] = if args.check { &["--check"] } else { &[] };
-    match build(&root, options)? {
+    let options: &[&OsStr] = if args.check {
+        &["--check".as_ref()]
+    } else {
+        &[]
+    };
+    match build(options)? {
         0 => Ok(Ending::Fine),
         1 => Ok(Ending::Contradicted),
         _ => bail!("the paper was not built; the reason is above"),
@@ -48,12 +54,11 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
 }
 
 /// Runs `oats-paper` and gives its exit code.
-pub(crate) fn build<S: AsRef<std::ffi::OsStr>>(root: &Path, options: &[S]) -> Result<i32> {
+pub(crate) fn build(options: &[&OsStr]) -> Result<i32> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .args(["run", "--release", "--quiet", "-p", "oats-paper", "--"])
         .args(options)
-        .current_dir(root)
         .status()
         .context("cannot run cargo, which builds the paper")?;
     Ok(status.code().unwrap_or(2))

@@ -1,8 +1,9 @@
 //! `cargo xtask reproduce`: every experiment, held against the committed results.
 
 use std::{
+    ffi::OsStr,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Result, ensure};
@@ -13,7 +14,8 @@ use crate::{
     closing::Closing,
     commands::paper,
     options::{Extent, Inputs, make_out},
-    readme, report,
+    readme,
+    report::{self, Made},
     study::{Ran, check_committed, read_all, take_over},
     workspace,
 };
@@ -96,7 +98,9 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             ran.push(made);
         }
     }
-    if let Some(page) = report::of_page(&root.join("experiments"), &out)? {
+    // Not of what else is in the folder: it may be of another day's code.
+    let was_run = |name: &str| ran.iter().any(|made| made.name() == name);
+    if let Some(page) = report::of_page(&root, &out, &was_run)? {
         page.write()?;
         writeln!(stdout, "written: {}", page.path.display())?;
     }
@@ -107,41 +111,20 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     );
 
     if args.bless {
-        // The whole experiments: rows that were not run again are part of the answers too.
-        for study in &whole {
-            if ran.iter().any(|made| made.name() == study.name()) {
-                take_over(study, &out.join(study.name()), &results.join(study.name()))?;
-            }
-        }
-        // After all rows: a frontier tells of those of others too.
-        for study in &all {
-            let folder = results.join(study.name());
-            let is_joined = study.reads_others() && folder.exists();
-            if is_joined || ran.iter().any(|made| made.name() == study.name()) {
-                for file in report::of_study(study, &folder, &|name| results.join(name))? {
-                    file.write()?;
-                }
-            }
-        }
-        for file in report::of_all(&root)? {
-            file.write()?;
-        }
+        bless(&root, &all, &whole, &out, &was_run)?;
         writeln!(stdout, "Blessed: results/ and README.md hold what was run.")?;
     }
     if args.paper {
-        let options = if args.bless {
-            Vec::new()
-        } else {
-            let pdf = out.join("paper.pdf");
-            vec![
-                "--results".into(),
-                out.clone().into_os_string(),
-                "--out".into(),
-                pdf.into(),
-            ]
-        };
+        let pdf = out.join("paper.pdf");
+        let mut options: Vec<&OsStr> = Vec::new();
+        if !args.bless {
+            for made in &ran {
+                options.extend(["--results".as_ref(), made.folder().as_os_str()]);
+            }
+            options.extend(["--out".as_ref(), pdf.as_os_str()]);
+        }
         ensure!(
-            paper::build(&root, &options)? == 0,
+            paper::build(&options)? == 0,
             "the paper was not built; the reason is above"
         );
     }
@@ -154,6 +137,31 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     } else {
         Ending::Contradicted
     })
+}
+
+/// Takes over what was run, and makes again what tells of it.
+fn bless(
+    root: &Path,
+    all: &[Study],
+    whole: &[Study],
+    out: &Path,
+    was_run: &dyn Fn(&str) -> bool,
+) -> Result<()> {
+    let results = root.join("results");
+    // The whole experiments: rows that were not run again are part of the answers too.
+    for study in whole.iter().filter(|study| was_run(study.name())) {
+        take_over(study, &out.join(study.name()), &results.join(study.name()))?;
+    }
+    // After all rows: a frontier tells of those of others too.
+    for study in all {
+        let folder = results.join(study.name());
+        if was_run(study.name()) || study.reads_others() && folder.exists() {
+            for file in report::of_study(study, &folder, &|name| results.join(name))? {
+                file.write()?;
+            }
+        }
+    }
+    report::of_all(root)?.iter().try_for_each(Made::write)
 }
 
 fn choose(experiments: Vec<Study>, names: Option<&[String]>) -> Result<Vec<Study>> {

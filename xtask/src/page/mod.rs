@@ -25,13 +25,17 @@ pub(crate) const BOARD: &str = "main";
 /// What `cargo xtask peers` writes, beside the experiments.
 const PEERS: &str = "peers";
 
-/// The page of the results in a folder, with the questions of the experiments in another: the same bytes
-/// each time.
+/// The page of the results in a folder, of those experiments that are `shown`, with the questions of the
+/// experiments in another: the same bytes each time.
 ///
 /// # Errors
 /// A file that is missing or cannot be read as what it should be; the message names it.
-pub(crate) fn html(experiments: &Path, results: &Path) -> Result<String> {
-    let entries = entries(experiments, results)?;
+pub(crate) fn html(
+    experiments: &Path,
+    results: &Path,
+    shown: &dyn Fn(&str) -> bool,
+) -> Result<String> {
+    let entries = entries(experiments, results, shown)?;
     let board = entries
         .iter()
         .find(|entry| entry.name == BOARD)
@@ -74,14 +78,9 @@ struct Entry {
 }
 
 impl Entry {
-    fn of(study: Study, results: &Path) -> Result<Self> {
-        // A run that was interrupted has left neither.
-        let is_done = |folder: &PathBuf| {
-            ["manifest.json", "README.md"]
-                .iter()
-                .any(|file| folder.join(file).exists())
-        };
-        let folder = Some(results.join(study.name())).filter(is_done);
+    fn of(study: Study, results: &Path, shown: &dyn Fn(&str) -> bool) -> Result<Self> {
+        let folder = Some(results.join(study.name()))
+            .filter(|folder| shown(study.name()) && folder.is_dir());
         let manifest = match &folder {
             Some(folder) if !study.reads_others() => Some(manifest(folder)?),
             _ => None,
@@ -116,14 +115,14 @@ impl Entry {
 }
 
 /// All there is to show: the leaderboard's experiment, the others by name, the peers.
-fn entries(experiments: &Path, results: &Path) -> Result<Vec<Entry>> {
+fn entries(experiments: &Path, results: &Path, shown: &dyn Fn(&str) -> bool) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for file in files(experiments, "toml")? {
-        entries.push(Entry::of(Study::read(&file)?, results)?);
+        entries.push(Entry::of(Study::read(&file)?, results, shown)?);
     }
     entries.sort_by(|a, b| (a.name != BOARD, &a.name).cmp(&(b.name != BOARD, &b.name)));
     let peers = results.join(PEERS);
-    if peers.is_dir() {
+    if shown(PEERS) && peers.is_dir() {
         entries.push(Entry::of_peers(peers)?);
     }
     Ok(entries)
@@ -195,7 +194,7 @@ mod tests {
     }
 
     fn html_of(root: &Path) -> Result<String> {
-        html(&root.join("experiments"), &root.join("results"))
+        html(&root.join("experiments"), &root.join("results"), &|_| true)
     }
 
     fn data(page: &str) -> Result<Value> {
