@@ -70,15 +70,22 @@ pub(crate) fn refresh(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(written.into_iter().map(|made| made.path).collect())
 }
 
-/// The files made from the committed results that are stale.
+/// The files made from the committed results that are stale. Where one of a folder's is, what tells of all
+/// folders is not looked at: it is made from them.
 pub(crate) fn stale(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut stale = Vec::new();
-    for made in of_folders(root)?.into_iter().chain(of_all(root)?) {
-        if !made.is_fresh()? {
-            stale.push(made.path);
+    let stale = |made: Vec<Made>| {
+        let mut paths = Vec::new();
+        for made in made {
+            if !made.is_fresh()? {
+                paths.push(made.path);
+            }
         }
+        Ok::<_, anyhow::Error>(paths)
+    };
+    match stale(of_folders(root)?)? {
+        none if none.is_empty() => stale(of_all(root)?),
+        some => Ok(some),
     }
-    Ok(stale)
 }
 
 /// Figures and README.md files of all folders of committed results.

@@ -16,6 +16,7 @@ mod llm;
 mod model;
 mod not_at_hand;
 mod peers;
+mod report;
 mod reproduce;
 #[allow(dead_code)] // the suite of oats-llm needs more of it
 #[path = "../../../crates/llm/tests/suite/stub.rs"]
