@@ -69,10 +69,7 @@ impl World {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         read.iter()
             .fold(String::new(), |mut list, (path, content)| {
-                for byte in Sha256::digest(content) {
-                    let _ = write!(list, "{byte:02x}");
-                }
-                let _ = writeln!(list, "  {path}");
+                let _ = writeln!(list, "{}  {path}", hex::encode(Sha256::digest(content)));
                 list
             })
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use anyhow::{Context, Result};
 use oats_harness::{
     Manifest,
-    rows::{MetricRow, Number, Row, TestRow, means_over_most_seeds, read_rows},
+    rows::{MetricRow, Number, Row, TestRow, means_over_most_seeds, rows_in},
 };
 use serde::Deserialize;
 
@@ -144,8 +144,8 @@ impl Results {
         let main = results.join("main");
         let manifest = Manifest::read(&main.join("manifest.json"))?;
         Ok(Self {
-            metrics: read_rows(&main.join("metrics.csv"))?,
-            tests: read_rows(&main.join("tests.csv"))?,
+            metrics: rows_in(&main)?,
+            tests: rows_in(&main)?,
             published: published.number,
             not_upstream: manifest.map_or(Vec::new(), |manifest| manifest.not_upstream()),
         })

@@ -10,8 +10,9 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use oats_harness::{
     Frontier, FrontierPoints, Joined, Manifest, Study, costs_report, frontier_report,
-    geometry_report, latency_report, peers_report, report, rows::read_rows, scaling_report,
-    write_whole,
+    geometry_report, latency_report, peers_report, report,
+    rows::{Row, read_rows, rows_in},
+    scaling_report, write_whole,
 };
 
 use crate::{
@@ -142,7 +143,7 @@ pub(crate) fn of_study(
 
 /// The same of the peers' results.
 pub(crate) fn of_peers(folder: &Path) -> Result<Vec<Made>> {
-    let rows = read_rows(&folder.join("peers.csv"))?;
+    let rows = rows_in(folder)?;
     let drawn = figures::draw_peers(&rows)?;
     let text = peers_report(
         &rows,
@@ -167,9 +168,14 @@ fn png_name(drawn: Option<&Drawn>) -> Option<String> {
     drawn.map(|drawn| format!("{}.png", drawn.name))
 }
 
-fn manifest(folder: &Path) -> Result<Manifest> {
-    Manifest::read(&folder.join("manifest.json"))?
-        .with_context(|| format!("{} has no manifest.json; run it again", folder.display()))
+/// What an experiment's folder says of where its rows are from.
+pub(crate) fn manifest(folder: &Path) -> Result<Manifest> {
+    Manifest::read(&folder.join("manifest.json"))?.with_context(|| {
+        format!(
+            "{} has no manifest.json; run the experiment again, or restore it from git",
+            folder.display()
+        )
+    })
 }
 
 fn readme_text(
@@ -182,24 +188,24 @@ fn readme_text(
     let figure = figure.as_deref();
     Ok(match study {
         Study::Ranking(experiment) => {
-            let metrics = read_rows(&folder.join("metrics.csv"))?;
-            let tests = read_rows(&folder.join("tests.csv"))?;
+            let metrics = rows_in(folder)?;
+            let tests = rows_in(folder)?;
             report(experiment, &metrics, &tests, figure)
         }
         Study::Costs(costs) => {
-            let rows = read_rows(&folder.join("costs.csv"))?;
+            let rows = rows_in(folder)?;
             costs_report(costs, &rows, &manifest(folder)?, figure)
         }
         Study::Latency(study) => {
-            let rows = read_rows(&folder.join("latency.csv"))?;
+            let rows = rows_in(folder)?;
             latency_report(study, &rows, &manifest(folder)?, figure)
         }
         Study::Scaling(study) => {
-            let rows = read_rows(&folder.join("scaling.csv"))?;
+            let rows = rows_in(folder)?;
             scaling_report(study, &rows, figure)
         }
         Study::Geometry(study) => {
-            let rows = read_rows(&folder.join("points.csv"))?;
+            let rows = rows_in(folder)?;
             geometry_report(study, &rows, &manifest(folder)?, figure)
         }
         Study::Frontier(study) => frontier_report(study, &points(study, others)?, figure),
@@ -208,35 +214,41 @@ fn readme_text(
 
 /// The rows of the experiments that a frontier names, joined.
 pub(crate) fn points(study: &Frontier, others: &dyn Fn(&str) -> PathBuf) -> Result<FrontierPoints> {
-    let file = |name: &str, file: &str| -> Result<PathBuf> {
-        let path = others(name).join(file);
-        ensure!(
-            path.exists(),
-            "{}: there are no rows of `{name}`, which it is to be joined with: there is no {}; run that \
-             experiment first",
-            study.name,
-            path.display()
-        );
-        Ok(path)
-    };
     let manifest = |name: &str| Manifest::read(&others(name).join("manifest.json"));
     let joined = Joined {
         quality: (
-            read_rows(&file(&study.quality, "metrics.csv")?)?,
+            joined_rows(study, &study.quality, others)?,
             manifest(&study.quality)?,
         ),
-        latency: read_rows(&file(&study.latency, "latency.csv")?)?,
+        latency: joined_rows(study, &study.latency, others)?,
         costs: (
-            read_rows(&file(&study.costs, "costs.csv")?)?,
+            joined_rows(study, &study.costs, others)?,
             manifest(&study.costs)?,
         ),
     };
     Ok(FrontierPoints::new(study, &joined))
 }
 
+/// The rows of an experiment that a frontier names.
+fn joined_rows<R: Row>(
+    study: &Frontier,
+    name: &str,
+    others: &dyn Fn(&str) -> PathBuf,
+) -> Result<Vec<R>> {
+    let file = others(name).join(R::FILE);
+    ensure!(
+        file.exists(),
+        "{}: there are no rows of `{name}`, which it is to be joined with: there is no {}; run that \
+         experiment first",
+        study.name,
+        file.display()
+    );
+    Ok(read_rows(&file)?)
+}
+
 #[cfg(test)]
 mod tests {
-    use anyhow::ensure;
+    use oats_harness::rows::{CostRow, LatencyRow, MetricRow, PointRow, ScalingRow};
 
     use super::*;
 
@@ -252,11 +264,11 @@ mod tests {
         );
         for study in read_all(&root.join("experiments"))? {
             let file = match study {
-                Study::Ranking(_) => "metrics.csv",
-                Study::Costs(_) => "costs.csv",
-                Study::Latency(_) => "latency.csv",
-                Study::Scaling(_) => "scaling.csv",
-                Study::Geometry(_) => "points.csv",
+                Study::Ranking(_) => MetricRow::FILE,
+                Study::Costs(_) => CostRow::FILE,
+                Study::Latency(_) => LatencyRow::FILE,
+                Study::Scaling(_) => ScalingRow::FILE,
+                Study::Geometry(_) => PointRow::FILE,
                 Study::Frontier(_) => continue,
             };
             let file = root.join("results").join(study.name()).join(file);

@@ -7,10 +7,9 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use oats_harness::{
-    Conditions, Costs, CostsSummary, Experiment, Frontier, FrontierPoints, Geometry, GeometryRun,
-    Latency, LatencyRun, Manifest, RunSummary, Scaling, ScalingRun, Skip, Study, Verdict, bless,
-    bless_costs, bless_geometry, bless_latency, bless_scaling,
-    rows::{CostRow, LatencyRow, MetricRow, PointRow, Row, ScalingRow, TestRow, read_rows},
+    Conditions, Costs, Experiment, Frontier, FrontierPoints, Geometry, Latency, Manifest,
+    RunSummary, Scaling, Skip, Study, Verdict, Written, bless, bless_whole_datasets,
+    rows::{CostRow, LatencyRow, MetricRow, PointRow, Row, ScalingRow, TestRow, rows_in},
 };
 
 use crate::table;
@@ -18,10 +17,10 @@ use crate::table;
 /// An experiment that was run.
 pub(crate) enum Ran<'a> {
     Ranking(&'a Experiment, RunSummary),
-    Costs(&'a Costs, CostsSummary),
-    Latency(&'a Latency, LatencyRun),
-    Scaling(&'a Scaling, ScalingRun),
-    Geometry(&'a Geometry, GeometryRun),
+    Costs(&'a Costs, Written<CostRow>),
+    Latency(&'a Latency, Written<LatencyRow>),
+    Scaling(&'a Scaling, Written<ScalingRow>),
+    Geometry(&'a Geometry, Written<PointRow>),
     /// Joined from others' rows, to be told in this folder.
     Frontier(&'a Frontier, FrontierPoints, PathBuf),
 }
@@ -56,8 +55,9 @@ impl Ran<'_> {
             Self::Ranking(_, summary) => &summary.skipped,
             Self::Costs(_, summary) => &summary.skipped,
             Self::Latency(_, run) => &run.skipped,
+            Self::Scaling(_, run) => &run.skipped,
             Self::Geometry(_, run) => &run.skipped,
-            Self::Scaling(..) | Self::Frontier(..) => &[],
+            Self::Frontier(..) => &[],
         }
     }
 
@@ -111,14 +111,14 @@ impl Ran<'_> {
         };
         Ok(match self {
             Self::Ranking(_, summary) => vec![
-                self.verdict("metrics", committed, &summary.metrics, conditions)?,
-                self.verdict("tests", committed, &summary.tests, conditions)?,
+                self.verdict(committed, &summary.metrics, conditions)?,
+                self.verdict(committed, &summary.tests, conditions)?,
             ],
             Self::Costs(_, summary) => {
-                vec![self.verdict("costs", committed, &summary.rows, conditions)?]
+                vec![self.verdict(committed, &summary.rows, conditions)?]
             }
             Self::Geometry(_, run) => {
-                vec![self.verdict("points", committed, &run.rows, conditions)?]
+                vec![self.verdict(committed, &run.rows, conditions)?]
             }
             Self::Latency(..) | Self::Scaling(..) | Self::Frontier(..) => Vec::new(),
         })
@@ -126,13 +126,13 @@ impl Ran<'_> {
 
     fn verdict<R: Row>(
         &self,
-        file: &str,
         committed: &Path,
         measured: &[R],
         conditions: Conditions<'_>,
     ) -> Result<(String, Verdict)> {
-        let committed: Vec<R> = read_rows(&committed.join(format!("{file}.csv")))?;
+        let committed: Vec<R> = rows_in(committed)?;
         let verdict = Verdict::new(&committed, measured, conditions);
+        let file = R::FILE.trim_end_matches(".csv");
         Ok((format!("{}, {file}", self.name()), verdict))
     }
 
@@ -156,21 +156,21 @@ impl Ran<'_> {
 pub(crate) fn check_committed(study: &Study, folder: &Path) -> Result<()> {
     match study {
         Study::Ranking(_) => {
-            read_rows::<MetricRow>(&folder.join("metrics.csv"))?;
-            read_rows::<TestRow>(&folder.join("tests.csv"))?;
+            rows_in::<MetricRow>(folder)?;
+            rows_in::<TestRow>(folder)?;
         }
         Study::Costs(_) => {
-            read_rows::<CostRow>(&folder.join("costs.csv"))?;
+            rows_in::<CostRow>(folder)?;
         }
         Study::Frontier(_) => (),
         Study::Geometry(_) => {
-            read_rows::<PointRow>(&folder.join("points.csv"))?;
+            rows_in::<PointRow>(folder)?;
         }
         Study::Scaling(_) => {
-            read_rows::<ScalingRow>(&folder.join("scaling.csv"))?;
+            rows_in::<ScalingRow>(folder)?;
         }
         Study::Latency(_) => {
-            read_rows::<LatencyRow>(&folder.join("latency.csv"))?;
+            rows_in::<LatencyRow>(folder)?;
         }
     }
     Manifest::read(&folder.join("manifest.json"))?;
@@ -181,10 +181,14 @@ pub(crate) fn check_committed(study: &Study, folder: &Path) -> Result<()> {
 pub(crate) fn take_over(study: &Study, from: &Path, into: &Path) -> Result<()> {
     match study {
         Study::Ranking(experiment) => bless(experiment, from, into)?,
-        Study::Costs(costs) => bless_costs(costs, from, into)?,
-        Study::Latency(study) => bless_latency(study, from, into)?,
-        Study::Scaling(_) => bless_scaling(from, into)?,
-        Study::Geometry(study) => bless_geometry(study, from, into)?,
+        Study::Costs(costs) => bless_whole_datasets(from, into, |row: &CostRow| costs.makes(row))?,
+        Study::Latency(study) => {
+            bless_whole_datasets(from, into, |row: &LatencyRow| study.makes(row))?
+        }
+        Study::Scaling(_) => bless_whole_datasets(from, into, |_: &ScalingRow| true)?,
+        Study::Geometry(study) => {
+            bless_whole_datasets(from, into, |row: &PointRow| study.makes(row))?
+        }
         // It has no rows of its own.
         Study::Frontier(_) => (),
     }

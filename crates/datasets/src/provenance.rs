@@ -57,8 +57,5 @@ pub fn git_blob_id(contents: &[u8]) -> String {
     let mut hash = Sha1::new();
     hash.update(format!("blob {}\0", contents.len()));
     hash.update(contents);
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex::encode(hash.finalize())
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 /// SHA-256 of one file's bytes in hex, as `sha256sum` prints it.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// SHA-256 of several parts in hex. Each is preceded by its length, so that their borders count.
@@ -18,11 +18,7 @@ pub(crate) fn fingerprint(parts: &[&[u8]]) -> String {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
-    hex(&hasher.finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hasher.finalize())
 }
 
 /// Writes a file under a temporary name and renames it, so that it is never seen half-written.

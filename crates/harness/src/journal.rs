@@ -133,8 +133,5 @@ fn this_program() -> Result<&'static str, Error> {
 
 /// SHA-256 in hexadecimal digits.
 pub(crate) fn checksum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex::encode(Sha256::digest(bytes))
 }

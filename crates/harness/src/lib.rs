@@ -40,8 +40,8 @@
 //! | [`Resources`] | `resources.rs`: benchmarks and embedders, each loaded once; vectors |
 //! | [`run`], [`RunOptions`], [`RunSummary`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
 //! | [`RunSummary::forget_cells`] | `journal.rs`: finished cells on disk |
-//! | [`rows`], [`Manifest`] | the result files |
-//! | [`Verdict`], [`bless`], [`bless_costs`], [`bless_latency`], [`bless_scaling`], [`bless_geometry`], [`bless_peers`] | committed results: compared, updated |
+//! | [`rows`], [`Manifest`], [`Written`] | the result files, and what a run leaves of them |
+//! | [`Verdict`], [`bless`], [`bless_whole_datasets`] | committed results: compared, updated |
 //! | [`report()`], [`Section`] | `report/`: an experiment's answer in words and tables |
 //! | [`Observer`] | `observer.rs`: progress |
 
@@ -77,11 +77,11 @@ mod turns;
 mod verdict;
 mod workers;
 mod write;
+mod written;
 
-pub use bless::{bless, bless_costs, bless_geometry, bless_latency, bless_peers, bless_scaling};
+pub use bless::{bless, bless_whole_datasets};
 pub use costs::{
-    Cache, ContextGrowth, CostComparison, Costs, CostsSummary, Labels, Shown, Workflow,
-    costs_report, run_costs,
+    Cache, ContextGrowth, CostComparison, Costs, Labels, Shown, Workflow, costs_report, run_costs,
 };
 pub use error::Error;
 pub use experiment::{Experiment, Grid, Pool, Quick, RouterEntry};
@@ -89,12 +89,10 @@ pub use frontier::{
     CitedLatency, Frontier, FrontierPoints, Joined, LlmRange, Point, frontier_report,
 };
 pub use geometry::{
-    AfterRounds, Example, Geometry, GeometryRun, Panel, Projection, Rival, ToolGeometry,
-    ToolPoints, geometry_report, run_geometry, tool_points,
+    AfterRounds, Example, Geometry, Panel, Projection, Rival, ToolGeometry, ToolPoints,
+    geometry_report, run_geometry, tool_points,
 };
-pub use latency::{
-    Latency, LatencyRun, Limit, Limited, Load, PeakMemory, latency_report, run_latency,
-};
+pub use latency::{Latency, Limit, Limited, Load, PeakMemory, latency_report, run_latency};
 pub use manifest::{DatasetEntry, Manifest};
 pub use observer::Observer;
 pub use outcomes::{Drawn, Outcomes};
@@ -103,8 +101,9 @@ pub use report::{CitedNumber, Section, report};
 pub use resident::peak_resident;
 pub use resources::{Available, EmbedderKind, Embeddings, Resources};
 pub use runner::{RunOptions, RunSummary, run};
-pub use scaling::{Growth, Scaling, ScalingRun, growths, run_scaling, scaling_report};
+pub use scaling::{Growth, Scaling, growths, run_scaling, scaling_report};
 pub use skip::Skip;
 pub use study::{Study, StudyKind};
 pub use verdict::{Conditions, Difference, TOLERANCE, Verdict};
 pub use write::write_whole;
+pub use written::Written;

@@ -128,8 +128,8 @@ pub fn run(
         ));
     } else {
         metrics.sort_by(|a, b| a.key().cmp(&b.key()));
-        write_rows(&folder.join("metrics.csv"), &metrics)?;
-        write_rows(&folder.join("tests.csv"), &tests)?;
+        write_rows(&folder.join(MetricRow::FILE), &metrics)?;
+        write_rows(&folder.join(TestRow::FILE), &tests)?;
         manifest.write(&folder.join("manifest.json"))?;
     }
     Ok(RunSummary {

@@ -120,10 +120,7 @@ fn tool_call(query: &str, position: usize, call: &Call<'_>) -> ToolCall {
     let arguments = Value::Object(call.arguments.clone()).to_string();
     // Of all that sets the call apart: histories of different queries have different ids.
     let told = json!([query, position, call.function, arguments]);
-    let digits: String = Sha256::digest(told.to_string())[..12]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digits = hex::encode(&Sha256::digest(told.to_string())[..12]);
     ToolCall {
         id: format!("call_{digits}"),
         function: FunctionCall {

@@ -100,10 +100,7 @@ impl Recordings {
 
     fn key(&self, request: &Request) -> String {
         let told = format!("{}\n{}", self.endpoint, request.body());
-        Sha256::digest(told)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hex::encode(Sha256::digest(told))
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {

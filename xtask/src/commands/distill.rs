@@ -158,11 +158,7 @@ fn corpora(args: &Args, teacher: &Candle) -> Result<Vec<Corpus>> {
             .filter(|text| !text.trim().is_empty())
             .cloned()
             .collect::<Vec<_>>();
-        let sha256 = Sha256::digest(texts.join("\n"));
-        let sha256 = sha256
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>();
+        let sha256 = hex::encode(Sha256::digest(texts.join("\n")));
         corpora.push(Corpus::new(format!("tools of {dataset}"), sha256, texts));
     }
     for path in &args.texts {

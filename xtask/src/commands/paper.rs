@@ -9,9 +9,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use sha2::{Digest, Sha256};
 
 use crate::{Ending, report, workspace};
+use sha2::{Digest, Sha256};
 
 /// What the committed paper was made from: `sha256  path` a line.
 const INPUTS: &str = "paper/paper.inputs";
@@ -75,11 +75,10 @@ pub(crate) fn changed_inputs(root: &Path) -> Result<Vec<PathBuf>> {
             !path.is_empty(),
             "{INPUTS}:{line}: `{text}` is no checksum and path; run `cargo xtask paper`"
         );
-        let now = fs::read(root.join(path)).ok().map(|content| {
-            let digest = Sha256::digest(content);
-            digest.iter().map(|byte| format!("{byte:02x}")).collect()
-        });
-        if now != Some(sum.to_owned()) {
+        let now = fs::read(root.join(path))
+            .ok()
+            .map(|content| hex::encode(Sha256::digest(content)));
+        if now.as_deref() != Some(sum) {
             changed.push(path.into());
         }
     }

@@ -13,13 +13,15 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use oats_datasets::Dataset;
-use oats_harness::{PeersPlan, Workers, bless_peers, run_peers, write_whole};
+use oats_harness::{
+    PeersPlan, Workers, bless_whole_datasets, rows::PeerRow, run_peers, write_whole,
+};
 
 use crate::{
     Ending,
     options::{Places, dataset, dataset_names, make_out},
     progress::Terminal,
-    report::of_peers,
+    report::{Made, of_peers},
     workspace,
 };
 
@@ -100,9 +102,12 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         !summary.rows.is_empty(),
         "nothing could be run; the reasons are above"
     );
-    write_report(&summary.folder)?;
-    let text = fs::read_to_string(summary.folder.join("README.md"))?;
-    write!(stdout, "\n{text}")?;
+    for made in write_report(&summary.folder)? {
+        if !made.is_figure() {
+            stdout.write_all(b"\n")?;
+            stdout.write_all(&made.content)?;
+        }
+    }
     writeln!(stdout, "\nResults are in {}", summary.folder.display())?;
     if !summary.failed.is_empty() {
         bail!(
@@ -116,7 +121,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             "--bless: nothing was taken over, since something was not run; the reasons are above"
         );
         let results = workspace::root()?.join("results/peers");
-        bless_peers(&summary.folder, &results)?;
+        bless_whole_datasets(&summary.folder, &results, |_: &PeerRow| true)?;
         write_report(&results)?;
         writeln!(stdout, "Blessed: {} holds what was run.", results.display())?;
     }
@@ -124,11 +129,10 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
 }
 
 /// Writes the figure and the README.md of the rows in `folder`.
-fn write_report(folder: &Path) -> Result<()> {
-    for file in of_peers(folder)? {
-        file.write()?;
-    }
-    Ok(())
+fn write_report(folder: &Path) -> Result<Vec<Made>> {
+    let made = of_peers(folder)?;
+    made.iter().try_for_each(Made::write)?;
+    Ok(made)
 }
 
 impl Args {

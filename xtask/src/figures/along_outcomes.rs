@@ -70,7 +70,7 @@ fn lines<'a>(rows: &[&'a MetricRow]) -> Vec<Line<'a>> {
         let kinds = own().filter_map(|row| amount(row).map(|(kind, _)| kind));
         for kind in ordered(kinds, &[]) {
             for split in ordered(own().map(|row| row.split.as_str()), &[]) {
-                for embedder in embedders(own()) {
+                for embedder in embedders(own().map(|row| row.embedder.as_str())) {
                     lines.push(Line {
                         dataset,
                         split,

@@ -80,10 +80,13 @@ fn draw_rows(
     let pools = ordered(rows.iter().map(|row| row.pool.as_str()), &POOLS);
     let blocks = pools.into_iter().map(|pool| Block {
         rows: style::rows(&routers),
-        panels: columns(rows)
-            .into_iter()
-            .map(|(dataset, embedder)| panel(pool, dataset, embedder))
-            .collect(),
+        panels: columns(
+            rows.iter()
+                .map(|row| (row.dataset.as_str(), row.embedder.as_str())),
+        )
+        .into_iter()
+        .map(|(dataset, embedder)| panel(pool, dataset, embedder))
+        .collect(),
     });
     let dots = Dots {
         caption: vec![format!("{} No mark: not run.", shown.caption("bars"))],

@@ -8,7 +8,7 @@ use oats_harness::{
 };
 
 use super::{
-    DATASETS, POOLS,
+    POOLS, columns,
     dots::{Block, Dots, Mark, Panel, Shape},
     ordered, seeds, style,
 };
@@ -36,12 +36,10 @@ pub(super) fn draw(
     if baselines.is_empty() {
         return Ok(None);
     }
-    let mut columns: Vec<(&str, &str)> = Vec::new();
-    for dataset in ordered(rows.iter().map(|row| row.dataset.as_str()), &DATASETS) {
-        let own = rows.iter().filter(|row| row.dataset == dataset);
-        let embedders = ordered(own.map(|row| row.embedder.as_str()), &[]);
-        columns.extend(embedders.into_iter().map(|embedder| (dataset, embedder)));
-    }
+    let columns = columns(
+        rows.iter()
+            .map(|row| (row.dataset.as_str(), row.embedder.as_str())),
+    );
     let pools = ordered(rows.iter().map(|row| row.pool.as_str()), &POOLS);
     let block = |baseline: &str, pool: &str| {
         let own: Vec<&TestRow> = (rows.iter().copied())

@@ -23,7 +23,7 @@ use oats_harness::{
     Experiment, FrontierPoints, Growth, Latency, Manifest, Study, ToolPoints, growths,
     rows::{
         CostRow, LatencyRow, MetricRow, PeerRow, PointRow, Row, ScalingRow, TestRow,
-        means_over_most_seeds, read_rows,
+        means_over_most_seeds, rows_in,
     },
     tool_points,
 };
@@ -188,23 +188,23 @@ pub(crate) fn draw(
     };
     let svg = match (study, figure.draw) {
         (Study::Ranking(experiment), Draw::Ranking(draw)) => {
-            let rows: Vec<MetricRow> = read_rows(&folder.join("metrics.csv"))?;
+            let rows: Vec<MetricRow> = rows_in(folder)?;
             draw(&Shown::of(experiment, &rows), figure.title)?
         }
         (Study::Ranking(experiment), Draw::Metrics(draw)) => {
-            let rows: Vec<MetricRow> = read_rows(&folder.join("metrics.csv"))?;
+            let rows: Vec<MetricRow> = rows_in(folder)?;
             draw(experiment, &rows, figure.title)?
         }
         (Study::Ranking(experiment), Draw::Tests(draw)) => {
-            let rows: Vec<TestRow> = read_rows(&folder.join("tests.csv"))?;
+            let rows: Vec<TestRow> = rows_in(folder)?;
             draw(experiment, &rows, figure.title)?
         }
         (Study::Costs(_), Draw::Costs(draw)) => {
-            let rows: Vec<CostRow> = read_rows(&folder.join("costs.csv"))?;
+            let rows: Vec<CostRow> = rows_in(folder)?;
             draw(&rows, figure.title)?
         }
         (Study::Costs(_), Draw::Growth(draw)) => {
-            let rows: Vec<CostRow> = read_rows(&folder.join("costs.csv"))?;
+            let rows: Vec<CostRow> = rows_in(folder)?;
             let manifest = Manifest::read(&folder.join("manifest.json"))?;
             match manifest.as_ref().and_then(Manifest::first_model) {
                 Some(model) => draw(&rows, model, figure.title)?,
@@ -212,15 +212,15 @@ pub(crate) fn draw(
             }
         }
         (Study::Latency(study), Draw::Latency(draw)) => {
-            let rows: Vec<LatencyRow> = read_rows(&folder.join("latency.csv"))?;
+            let rows: Vec<LatencyRow> = rows_in(folder)?;
             draw(study, &rows, figure.title)?
         }
         (Study::Scaling(_), Draw::Scaling(draw)) => {
-            let rows: Vec<ScalingRow> = read_rows(&folder.join("scaling.csv"))?;
+            let rows: Vec<ScalingRow> = rows_in(folder)?;
             draw(&growths(&rows), figure.title)?
         }
         (Study::Geometry(_), Draw::Geometry(draw)) => {
-            let rows: Vec<PointRow> = read_rows(&folder.join("points.csv"))?;
+            let rows: Vec<PointRow> = rows_in(folder)?;
             draw(&tool_points(&rows), figure.title)?
         }
         (Study::Frontier(study), Draw::Frontier(draw)) => {
@@ -300,23 +300,20 @@ fn seeds(counts: impl Iterator<Item = usize>) -> String {
     }
 }
 
-/// The panels of rows side by side: data sets, each with its embedders.
-fn columns<'a>(rows: &[&'a MetricRow]) -> Vec<(&'a str, &'a str)> {
+/// The panels of rows, given by data set and embedder, side by side: data sets, each with its embedders.
+fn columns<'a>(rows: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Vec<(&'a str, &'a str)> {
     let mut columns = Vec::new();
-    for dataset in ordered(rows.iter().map(|row| row.dataset.as_str()), &DATASETS) {
-        let own = rows.iter().copied().filter(|row| row.dataset == dataset);
-        columns.extend(
-            embedders(own)
-                .into_iter()
-                .map(|embedder| (dataset, embedder)),
-        );
+    for dataset in ordered(rows.clone().map(|(dataset, _)| dataset), &DATASETS) {
+        let own = rows.clone().filter(|(of, _)| *of == dataset);
+        let embedders = embedders(own.map(|(_, embedder)| embedder)).into_iter();
+        columns.extend(embedders.map(|embedder| (dataset, embedder)));
     }
     columns
 }
 
-/// The embedders of the rows, by name; `none` stands for itself only where there is no other.
-fn embedders<'a>(rows: impl Iterator<Item = &'a MetricRow>) -> Vec<&'a str> {
-    let mut embedders = ordered(rows.map(|row| row.embedder.as_str()), &[]);
+/// The embedders of rows, by name; `none` stands for itself only where there is no other.
+fn embedders<'a>(of_rows: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut embedders = ordered(of_rows, &[]);
     if embedders.len() > 1 {
         embedders.retain(|embedder| *embedder != NO_EMBEDDER);
     }

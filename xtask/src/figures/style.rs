@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
+use miniz_oxide::deflate::compress_to_vec_zlib;
 use plotters::{
     chart::MeshStyle,
     coord::{Shift, ranged1d::ValueFormatter, types::RangedCoordf64},
@@ -243,5 +244,26 @@ pub(super) fn rasterise(svg: &str) -> Result<Vec<u8>> {
         tiny_skia::Transform::from_scale(SCALE, SCALE),
         &mut pixels.as_mut(),
     );
-    Ok(pixels.encode_png()?)
+    png_of(&pixels)
+}
+
+/// The pixels, which are opaque, as a PNG file. Deflated here: whom `png` has deflate depends on what other crates
+/// of the build ask for, and so would the bytes.
+fn png_of(pixels: &tiny_skia::Pixmap) -> Result<Vec<u8>> {
+    const NO_FILTER: u8 = 0;
+    let mut rows = Vec::new();
+    for row in pixels.pixels().chunks(pixels.width() as usize) {
+        rows.push(NO_FILTER);
+        rows.extend(
+            row.iter()
+                .flat_map(|pixel| [pixel.red(), pixel.green(), pixel.blue()]),
+        );
+    }
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, pixels.width(), pixels.height());
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header()?;
+    writer.write_chunk(png::chunk::IDAT, &compress_to_vec_zlib(&rows, 9))?;
+    writer.finish()?;
+    Ok(file)
 }

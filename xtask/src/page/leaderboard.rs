@@ -7,15 +7,12 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::{Result, ensure};
 use oats_harness::{
     Experiment, Manifest,
-    rows::{MetricRow, NONE, Number, Row, TestRow, means_over_most_seeds, read_rows},
+    rows::{MetricRow, NONE, Number, Row, TestRow, means_over_most_seeds, rows_in},
 };
 use serde::Serialize;
 
-use super::{
-    manifest,
-    markup::{command, escape},
-};
-use crate::figures::router_title;
+use super::markup::{command, escape};
+use crate::{figures::router_title, report::manifest};
 
 /// What a table is chosen by, in the order of [`Labels`], with what is chosen first.
 const FILTERS: [(&str, &str); 5] = [
@@ -83,8 +80,8 @@ struct Data<'a> {
 impl Leaderboard {
     /// Reads the experiment's committed results.
     pub(super) fn read(experiment: &Experiment, folder: &Path) -> Result<Self> {
-        let metrics: Vec<MetricRow> = rows(folder, "metrics.csv")?;
-        let tests: Vec<TestRow> = rows(folder, "tests.csv")?;
+        let metrics: Vec<MetricRow> = some_rows(folder)?;
+        let tests: Vec<TestRow> = some_rows(folder)?;
         let metrics: Vec<&MetricRow> = means_over_most_seeds(&metrics)
             .into_iter()
             .filter(|row| row.outcomes == "all")
@@ -292,13 +289,12 @@ impl Line {
 
 const NOTHING: &str = "<td>–</td>";
 
-fn rows<R: Row>(folder: &Path, name: &str) -> Result<Vec<R>> {
-    let file = folder.join(name);
-    let rows = read_rows(&file)?;
+fn some_rows<R: Row>(folder: &Path) -> Result<Vec<R>> {
+    let rows = rows_in(folder)?;
     ensure!(
         !rows.is_empty(),
         "{}: there are no rows; run the experiment again, or restore the file from git",
-        file.display()
+        folder.join(R::FILE).display()
     );
     Ok(rows)
 }

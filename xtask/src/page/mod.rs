@@ -16,6 +16,8 @@ use oats_harness::{Experiment, Manifest, Study};
 
 use leaderboard::Leaderboard;
 
+use crate::{report::manifest, study::read_all};
+
 const HTML: &str = include_str!("page.html");
 const CSS: &str = include_str!("page.css");
 const JAVASCRIPT: &str = include_str!("page.js");
@@ -117,8 +119,8 @@ impl Entry {
 /// All there is to show: the leaderboard's experiment, the others by name, the peers.
 fn entries(experiments: &Path, results: &Path, shown: &dyn Fn(&str) -> bool) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    for file in files(experiments, "toml")? {
-        entries.push(Entry::of(Study::read(&file)?, results, shown)?);
+    for study in read_all(experiments)? {
+        entries.push(Entry::of(study, results, shown)?);
     }
     entries.sort_by(|a, b| (a.name != BOARD, &a.name).cmp(&(b.name != BOARD, &b.name)));
     let peers = results.join(PEERS);
@@ -126,16 +128,6 @@ fn entries(experiments: &Path, results: &Path, shown: &dyn Fn(&str) -> bool) -> 
         entries.push(Entry::of_peers(peers)?);
     }
     Ok(entries)
-}
-
-fn manifest(folder: &Path) -> Result<Manifest> {
-    let file = folder.join("manifest.json");
-    Manifest::read(&file)?.with_context(|| {
-        format!(
-            "there is no {}; run the experiment again, or restore it from git",
-            file.display()
-        )
-    })
 }
 
 /// The folder's files whose names end in the extension, by name.

@@ -1,6 +1,9 @@
 //! Figures, answers, tables and the page, from committed rows alone.
 
-use crate::common::{Place, Told};
+use crate::{
+    common::{Place, Told},
+    reproduce::MAIN,
+};
 
 /// SHA-256 of "abc", a known value of FIPS 180-4.
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -8,16 +11,7 @@ const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f2001
 /// A workspace with results of `main`, and a paper that was made from one file.
 fn blessed() -> Place {
     let place = Place::small_workspace();
-    place.succeed(&[
-        "reproduce",
-        "--experiments",
-        "main",
-        "--datasets",
-        "builtin",
-        "--seeds",
-        "1",
-        "--bless",
-    ]);
+    place.succeed(&[&MAIN[..], &["--bless"]].concat());
     place.write("paper/paper.typ", "abc");
     place.write("paper/paper.inputs", format!("{ABC}  paper/paper.typ\n"));
     place

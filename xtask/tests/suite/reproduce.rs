@@ -11,7 +11,8 @@ use std::{
 
 use crate::common::{Place, Told, experiment};
 
-const MAIN: [&str; 7] = [
+/// A small run of the leaderboard's experiment.
+pub(crate) const MAIN: [&str; 7] = [
     "reproduce",
     "--experiments",
     "main",

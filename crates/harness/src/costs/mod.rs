@@ -48,11 +48,7 @@ use std::{collections::BTreeMap, num::NonZeroUsize};
 use oats_datasets::Dataset;
 use serde::{Deserialize, Serialize};
 
-pub use self::{
-    report::costs_report,
-    run::{CostsSummary, run_costs},
-    selection::Shown,
-};
+pub use self::{report::costs_report, run::run_costs, selection::Shown};
 use crate::{
     EmbedderKind, RouterEntry,
     experiment::{
@@ -281,7 +277,7 @@ impl Costs {
     }
 
     /// Whether the row is one that a run of the experiment makes, with whatever prices.
-    pub(crate) fn makes(&self, row: &CostRow) -> bool {
+    pub fn makes(&self, row: &CostRow) -> bool {
         let of_dataset = row.dataset == NONE
             || self.datasets().iter().any(|dataset| match dataset {
                 Dataset::Beir(_) => row.dataset.starts_with("beir:"),

@@ -1,6 +1,6 @@
 //! Runs an experiment that counts tokens: what can be had is counted, benchmark by benchmark.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use oats_datasets::{Benchmark, Dataset, ToolId};
 use oats_embedders::Embedder;
@@ -12,24 +12,11 @@ use serde_json::Value;
 
 use super::{ContextGrowth, CostComparison, Costs, ledger::Ledger, selection::Counting};
 use crate::{
-    DatasetEntry, Embeddings, Error, Manifest, Observer, Resources, RunOptions, Skip, manifest,
-    rows::{CostRow, NONE, Row, write_rows},
+    DatasetEntry, Embeddings, Error, Observer, Resources, RunOptions, Written, manifest,
+    rows::{CostRow, NONE},
     skip::Omissions,
     training::training,
 };
-
-/// What a run made.
-#[derive(Debug)]
-pub struct CostsSummary {
-    /// The experiment's folder: `costs.csv`, `manifest.json`.
-    pub folder: PathBuf,
-    /// The rows of `costs.csv`, sorted by key.
-    pub rows: Vec<CostRow>,
-    /// What they were made from.
-    pub manifest: Manifest,
-    /// What was left out.
-    pub skipped: Vec<Skip>,
-}
 
 /// Counts and prices what can be had, and writes the experiment's folder. Result files are
 /// bit-identical for any number of threads. Of the options only `out` and `require` matter.
@@ -43,7 +30,7 @@ pub fn run_costs(
     resources: &Resources,
     options: &RunOptions,
     observer: &dyn Observer,
-) -> Result<CostsSummary, Error> {
+) -> Result<Written<CostRow>, Error> {
     prices.first_model()?;
     let mut run = Run {
         prices,
@@ -76,33 +63,15 @@ pub fn run_costs(
             Costs::Growth(study) => run.growth(study, benchmark)?,
         }
     }
-    let Run {
-        omissions,
-        mut rows,
-        datasets,
-        ..
-    } = run;
-    rows.sort_by(|a, b| a.key().cmp(&b.key()));
-    let folder = options.out.join(costs.name());
-    let manifest = Manifest {
-        experiment: costs.name().to_owned(),
-        datasets,
-    };
-    if rows.is_empty() {
+    let skipped = run.omissions.into_skipped();
+    let written = Written::to(&options.out, costs.name(), run.rows, run.datasets, skipped)?;
+    if written.rows.is_empty() {
         observer.note(&format!(
             "{}: nothing could be run, so its result files stay as they are",
             costs.name()
         ));
-    } else {
-        write_rows(&folder.join("costs.csv"), &rows)?;
-        manifest.write(&folder.join("manifest.json"))?;
     }
-    Ok(CostsSummary {
-        folder,
-        rows,
-        manifest,
-        skipped: omissions.into_skipped(),
-    })
+    Ok(written)
 }
 
 struct Run<'a> {

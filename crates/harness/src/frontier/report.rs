@@ -3,15 +3,14 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{Frontier, FrontierPoints, LlmRange, Point};
-use crate::{costs::report::whole, report::digits::three_digits};
+use crate::{
+    costs::report::whole,
+    report::{digits::three_digits, head},
+};
 
 /// The experiment's report as Markdown. `figure` is a file beside it.
 pub fn frontier_report(study: &Frontier, points: &FrontierPoints, figure: Option<&str>) -> String {
-    let mut text = format!(
-        "# {}\n\n{}\n\n## Answer\n\n",
-        study.name,
-        study.question.trim()
-    );
+    let mut text = head(&study.name, &study.question);
     for llm in &points.llms {
         text += &sentence(study, llm, &points.of(&llm.dataset, &llm.pool));
     }

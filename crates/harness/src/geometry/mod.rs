@@ -34,7 +34,7 @@ pub use self::{
     points::{ToolPoints, tool_points},
     projection::Projection,
     report::geometry_report,
-    run::{GeometryRun, run_geometry},
+    run::run_geometry,
     tool::{AfterRounds, Example, Rival, ToolGeometry},
 };
 use crate::{
@@ -131,7 +131,7 @@ impl Geometry {
     }
 
     /// Whether the row is one that a run of the experiment makes.
-    pub(crate) fn makes(&self, row: &PointRow) -> bool {
+    pub fn makes(&self, row: &PointRow) -> bool {
         let shows = |panel: &Panel| {
             is_of_dataset(row, std::slice::from_ref(&panel.dataset))
                 && is_one_of(row, "tool", [&panel.tool])

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Geometry, ToolPoints, tool_points};
-use crate::{Manifest, rows::PointRow};
+use crate::{Manifest, report::head, rows::PointRow};
 
 /// The experiment's report as Markdown. `figure` is a file beside it.
 pub fn geometry_report(
@@ -12,11 +12,7 @@ pub fn geometry_report(
     manifest: &Manifest,
     figure: Option<&str>,
 ) -> String {
-    let mut text = format!(
-        "# {}\n\n{}\n\n## Answer\n\n",
-        study.name,
-        study.question.trim()
-    );
+    let mut text = head(&study.name, &study.question);
     let tools = tool_points(rows);
     for tool in &tools {
         text += &answer(tool);

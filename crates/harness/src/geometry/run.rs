@@ -1,6 +1,6 @@
 //! Refines, looks at one tool of each benchmark, and writes where it goes.
 
-use std::{cmp::Reverse, collections::BTreeMap, path::PathBuf, time::Instant};
+use std::{cmp::Reverse, collections::BTreeMap, time::Instant};
 
 use oats_datasets::{Benchmark, Dataset, Query, Split, ToolId};
 use oats_routers::Progress;
@@ -10,24 +10,9 @@ use super::{
     points::{Labels, Names, rows},
 };
 use crate::{
-    DatasetEntry, Embeddings, Error, Manifest, Observer, Resources, RunOptions, Skip, manifest,
-    rows::{PointRow, Row, write_rows},
-    skip::Omissions,
-    training::training,
+    DatasetEntry, Embeddings, Error, Observer, Resources, RunOptions, Written, manifest,
+    rows::PointRow, skip::Omissions, training::training,
 };
-
-/// What a run made.
-#[derive(Debug)]
-pub struct GeometryRun {
-    /// The experiment's folder: `points.csv`, `manifest.json`.
-    pub folder: PathBuf,
-    /// The rows of `points.csv`, sorted by key.
-    pub rows: Vec<PointRow>,
-    /// What they were made from.
-    pub manifest: Manifest,
-    /// What was left out.
-    pub skipped: Vec<Skip>,
-}
 
 /// Refines by the training part of seed 0, looks at the tools, and writes the experiment's
 /// folder. Result files are bit-identical for any number of threads. Of the options only `out` and
@@ -41,7 +26,7 @@ pub fn run_geometry(
     resources: &Resources,
     options: &RunOptions,
     observer: &dyn Observer,
-) -> Result<GeometryRun, Error> {
+) -> Result<Written<PointRow>, Error> {
     let mut omissions = Omissions::told_to(observer);
     let mut rows = Vec::new();
     let mut datasets = BTreeMap::new();
@@ -65,22 +50,8 @@ pub fn run_geometry(
             datasets.insert(benchmark.name().to_owned(), vec![entry]);
         }
     }
-    rows.sort_by(|a, b| a.key().cmp(&b.key()));
-    let folder = options.out.join(&study.name);
-    let manifest = Manifest {
-        experiment: study.name.clone(),
-        datasets,
-    };
-    if !rows.is_empty() {
-        write_rows(&folder.join("points.csv"), &rows)?;
-        manifest.write(&folder.join("manifest.json"))?;
-    }
-    Ok(GeometryRun {
-        folder,
-        rows,
-        manifest,
-        skipped: omissions.into_skipped(),
-    })
+    let skipped = omissions.into_skipped();
+    Written::to(&options.out, &study.name, rows, datasets, skipped)
 }
 
 const SEED: u64 = 0;

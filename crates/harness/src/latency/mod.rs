@@ -32,11 +32,7 @@ mod served;
 use oats_datasets::{Dataset, SplitKind};
 use serde::{Deserialize, Serialize};
 
-pub use self::{
-    load::PeakMemory,
-    report::latency_report,
-    run::{LatencyRun, run_latency},
-};
+pub use self::{load::PeakMemory, report::latency_report, run::run_latency};
 use crate::{
     EmbedderKind, Pool, RouterEntry,
     experiment::{
@@ -180,7 +176,7 @@ impl Latency {
     }
 
     /// Whether the row is one that a run of the experiment makes.
-    pub(crate) fn makes(&self, row: &LatencyRow) -> bool {
+    pub fn makes(&self, row: &LatencyRow) -> bool {
         let labels = self.routers.iter().map(|router| router.label.as_str());
         let embedders = self.embedders.iter().map(ToString::to_string);
         row.experiment == self.name

@@ -8,7 +8,7 @@ use super::{ALL_THREADS, Latency, Limit, Limited, ROUTER, WHOLE, value};
 use crate::{
     Manifest,
     costs::report::whole,
-    report::digits::three_digits,
+    report::{digits::three_digits, head},
     rows::{LatencyRow, NONE},
 };
 
@@ -19,11 +19,7 @@ pub fn latency_report(
     manifest: &Manifest,
     figure: Option<&str>,
 ) -> String {
-    let mut text = format!(
-        "# {}\n\n{}\n\n## Answer\n\n",
-        study.name,
-        study.question.trim()
-    );
+    let mut text = head(&study.name, &study.question);
     let measured: Vec<OfDataset<'_>> = manifest
         .datasets
         .keys()

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     hint::black_box,
-    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -16,25 +15,12 @@ use super::{
     served::{Served, Side, Threads, fit, sides},
 };
 use crate::{
-    DatasetEntry, Error, Manifest, Observer, Pool, Resources, RunOptions, Skip, manifest,
-    rows::{LatencyRow, NONE, Number, Row, milliseconds, write_rows},
+    DatasetEntry, Error, Observer, Pool, Resources, RunOptions, Written, manifest,
+    rows::{LatencyRow, NONE, Number, milliseconds},
     skip::Omissions,
     turns::{Rounds, turns},
     workers::pool,
 };
-
-/// What a run made.
-#[derive(Debug)]
-pub struct LatencyRun {
-    /// The experiment's folder: `latency.csv`, `manifest.json`.
-    pub folder: PathBuf,
-    /// The rows of `latency.csv`, sorted by key.
-    pub rows: Vec<LatencyRow>,
-    /// What they were made from.
-    pub manifest: Manifest,
-    /// What was left out.
-    pub skipped: Vec<Skip>,
-}
 
 /// Fits every router to the training part of seed 0, times it on test queries, and writes the
 /// experiment's folder. Timings differ from run to run.
@@ -52,7 +38,7 @@ pub fn run_latency(
     memory: &dyn PeakMemory,
     options: &RunOptions,
     observer: &dyn Observer,
-) -> Result<LatencyRun, Error> {
+) -> Result<Written<LatencyRow>, Error> {
     study.check_lists().map_err(|problem| Error::Experiment {
         file: study.name.clone(),
         problem,
@@ -97,22 +83,8 @@ pub fn run_latency(
         };
         datasets.insert(benchmark.name().to_owned(), vec![entry]);
     }
-    rows.sort_by(|a, b| a.key().cmp(&b.key()));
-    let folder = options.out.join(&study.name);
-    let manifest = Manifest {
-        experiment: study.name.clone(),
-        datasets,
-    };
-    if !rows.is_empty() {
-        write_rows(&folder.join("latency.csv"), &rows)?;
-        manifest.write(&folder.join("manifest.json"))?;
-    }
-    Ok(LatencyRun {
-        folder,
-        rows,
-        manifest,
-        skipped: omissions.into_skipped(),
-    })
+    let skipped = omissions.into_skipped();
+    Written::to(&options.out, &study.name, rows, datasets, skipped)
 }
 
 /// The routers of one benchmark.

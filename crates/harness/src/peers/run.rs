@@ -107,7 +107,7 @@ pub fn run_peers(
         manifest.datasets.insert(name.to_owned(), vec![entry]);
         rows.extend(made.rows);
         rows.sort_by(|a: &PeerRow, b| a.key().cmp(&b.key()));
-        write_rows(&folder.join("peers.csv"), &rows)?;
+        write_rows(&folder.join(PeerRow::FILE), &rows)?;
         manifest.write(&folder.join("manifest.json"))?;
     }
     Ok(PeersSummary {

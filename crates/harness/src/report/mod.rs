@@ -261,6 +261,11 @@ struct Measured<'a> {
     llms: Vec<&'a str>,
 }
 
+/// What the reports of other kinds of experiments begin with.
+pub(crate) fn head(name: &str, question: &str) -> String {
+    format!("# {name}\n\n{}\n\n## Answer\n\n", question.trim())
+}
+
 /// The experiment's report as Markdown. `figure` is a file beside it.
 pub fn report(
     experiment: &Experiment,

@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     report::{Growth, growths, scaling_report},
-    run::{ScalingRun, run_scaling},
+    run::run_scaling,
 };
 use crate::{
     experiment::check::{check_folder, check_list},

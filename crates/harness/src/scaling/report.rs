@@ -6,7 +6,7 @@ use super::Scaling;
 use crate::{
     costs::report::whole,
     line::Line,
-    report::digits::three_digits,
+    report::{digits::three_digits, head},
     rows::{NONE, ScalingRow},
 };
 
@@ -77,11 +77,7 @@ const FASTER: f64 = 3.0;
 
 /// The experiment's report as Markdown. `figure` is a file beside it.
 pub fn scaling_report(study: &Scaling, rows: &[ScalingRow], figure: Option<&str>) -> String {
-    let mut text = format!(
-        "# {}\n\n{}\n\n## Answer\n\n",
-        study.name,
-        study.question.trim()
-    );
+    let mut text = head(&study.name, &study.question);
     let growths = growths(rows);
     text += &scans(study, rows);
     for growth in &growths {

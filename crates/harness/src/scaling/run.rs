@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     hint::black_box,
-    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -19,22 +18,11 @@ use super::{
     made_up::{Problem, unit_vectors},
 };
 use crate::{
-    DatasetEntry, Error, Manifest, Observer, RunOptions, manifest,
+    DatasetEntry, Error, Observer, RunOptions, Written, manifest,
     resident::{peak_resident, resident_from_here},
-    rows::{NONE, Number, Row, ScalingRow, write_rows},
+    rows::{NONE, Number, ScalingRow},
     workers::pool,
 };
-
-/// What a run made.
-#[derive(Debug)]
-pub struct ScalingRun {
-    /// The experiment's folder: `scaling.csv`, `manifest.json`.
-    pub folder: PathBuf,
-    /// The rows of `scaling.csv`, sorted by key.
-    pub rows: Vec<ScalingRow>,
-    /// What they were made from: no data.
-    pub manifest: Manifest,
-}
 
 /// How many tools a scan is asked for.
 const K: usize = 5;
@@ -51,7 +39,7 @@ pub fn run_scaling(
     study: &Scaling,
     options: &RunOptions,
     observer: &dyn Observer,
-) -> Result<ScalingRun, Error> {
+) -> Result<Written<ScalingRow>, Error> {
     let started = Instant::now();
     let mut measuring = Measuring {
         study,
@@ -62,8 +50,7 @@ pub fn run_scaling(
     measuring.refinements("s1-logged", &study.logged, true)?;
     measuring.refinements("s1-labelled", &study.labelled, false)?;
     measuring.scans()?;
-    let mut rows = measuring.rows;
-    rows.sort_by(|a, b| a.key().cmp(&b.key()));
+    let rows = measuring.rows;
     let entry = DatasetEntry {
         configuration: manifest::by_way_of_text(study),
         code: manifest::describe_code(),
@@ -74,20 +61,8 @@ pub fn run_scaling(
         machine: manifest::describe_machine(),
         seconds: started.elapsed().as_secs_f64(),
     };
-    let folder = options.out.join(&study.name);
-    let manifest = Manifest {
-        experiment: study.name.clone(),
-        datasets: [(NONE.to_owned(), vec![entry])].into(),
-    };
-    if !rows.is_empty() {
-        write_rows(&folder.join("scaling.csv"), &rows)?;
-        manifest.write(&folder.join("manifest.json"))?;
-    }
-    Ok(ScalingRun {
-        folder,
-        rows,
-        manifest,
-    })
+    let datasets = [(NONE.to_owned(), vec![entry])].into();
+    Written::to(&options.out, &study.name, rows, datasets, Vec::new())
 }
 
 struct Measuring<'a> {

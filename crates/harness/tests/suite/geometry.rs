@@ -5,7 +5,7 @@ use std::fs;
 use ndarray::{Array2, ArrayView1, array};
 use oats_datasets::{Dataset, Query, Tool};
 use oats_harness::{
-    Geometry, GeometryRun, Manifest, Projection, Study, ToolGeometry, bless_geometry,
+    Geometry, Manifest, Projection, Study, ToolGeometry, Written, bless_whole_datasets,
     geometry_report,
     rows::{PointRow, read_rows, write_rows},
     run_geometry, tool_points,
@@ -43,7 +43,7 @@ fn geometry(toml: &str) -> Geometry {
     }
 }
 
-fn run(laboratory: &Laboratory, study: &Geometry) -> GeometryRun {
+fn run(laboratory: &Laboratory, study: &Geometry) -> Written<PointRow> {
     let (resources, options) = (laboratory.resources(), laboratory.options());
     run_geometry(study, &resources, &options, &Notes::default()).unwrap()
 }
@@ -262,7 +262,7 @@ fn blessing_keeps_other_datasets_and_drops_other_tools() {
         labelled("builtin", "query", "another"),
     ];
     write_rows(&into.join("points.csv"), &committed).unwrap();
-    bless_geometry(&study, &made.folder, &into).unwrap();
+    bless_whole_datasets(&made.folder, &into, |row: &PointRow| study.makes(row)).unwrap();
     let blessed: Vec<PointRow> = read_rows(&into.join("points.csv")).unwrap();
     assert_eq!(blessed.len(), made.rows.len() + 1);
     assert!(blessed.contains(&kept));

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use oats_datasets::Dataset;
 use oats_harness::{
-    EmbedderKind, Error, Latency, LatencyRun, PeakMemory, RunOptions, Study, latency_report,
+    EmbedderKind, Error, Latency, PeakMemory, RunOptions, Study, Written, latency_report,
     rows::{LatencyRow, read_rows},
     run_latency,
 };
@@ -72,7 +72,11 @@ fn latency(toml: &str) -> Latency {
     }
 }
 
-fn run(laboratory: &Laboratory, study: &Latency, memory: &dyn PeakMemory) -> (LatencyRun, Notes) {
+fn run(
+    laboratory: &Laboratory,
+    study: &Latency,
+    memory: &dyn PeakMemory,
+) -> (Written<LatencyRow>, Notes) {
     let notes = Notes::default();
     let (resources, options) = (laboratory.resources(), laboratory.options());
     let made = run_latency(study, &resources, memory, &options, &notes).unwrap();

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use oats_harness::{
-    DatasetEntry, Manifest, bless_peers, peers_report,
+    DatasetEntry, Manifest, bless_whole_datasets, peers_report,
     rows::{Number, PeerRow, read_rows, write_rows},
 };
 use serde_json::json;
@@ -109,7 +109,7 @@ fn of_a_dataset_that_was_run_again_no_older_row_stays() {
     write(&into, &[kept.clone(), older], "1");
     write(&from, std::slice::from_ref(&newer), "2");
 
-    bless_peers(&from, &into).unwrap();
+    bless_whole_datasets(&from, &into, |_: &PeerRow| true).unwrap();
 
     let rows: Vec<PeerRow> = read_rows(&into.join("peers.csv")).unwrap();
     assert_eq!(rows, [kept, newer]);

@@ -1,7 +1,7 @@
 //! Experiments that show how time and memory grow.
 
 use oats_harness::{
-    Scaling, ScalingRun, Study, growths,
+    Scaling, Study, Written, growths,
     rows::{Number, ScalingRow, read_rows},
     run_scaling, scaling_report,
 };
@@ -40,7 +40,7 @@ fn scaling(toml: &str) -> Scaling {
     }
 }
 
-fn run(study: &Scaling) -> ScalingRun {
+fn run(study: &Scaling) -> Written<ScalingRow> {
     let laboratory = Laboratory::new();
     let made = run_scaling(study, &laboratory.options(), &Notes::default()).unwrap();
     let written: Vec<ScalingRow> = read_rows(&made.folder.join("scaling.csv")).unwrap();

@@ -1,7 +1,7 @@
 //! Committed costs: compared, and blessed.
 
 use oats_harness::{
-    Conditions, CostsSummary, Manifest, Verdict, bless_costs,
+    Conditions, Manifest, Verdict, Written, bless_whole_datasets,
     rows::{CostRow, Number, read_rows, write_rows},
 };
 
@@ -13,7 +13,7 @@ fn other_prices_are_not_compared_and_counts_are() {
     let laboratory = Laboratory::new();
     let toml = COST.replace(r#"["builtin", "metatool"]"#, r#"["builtin"]"#);
     let committed = laboratory.try_costs(&toml, PRICES, "committed").unwrap();
-    let verdict = |measured: &CostsSummary| {
+    let verdict = |measured: &Written<CostRow>| {
         let other = committed.manifest.other_prices(&measured.manifest);
         let conditions = Conditions {
             other_data: &other,
@@ -105,7 +105,7 @@ fn blessing_keeps_what_was_not_run_and_drops_what_is_not_made_any_more() {
     older.datasets.insert("metatool".into(), entry);
     older.write(&into.join("manifest.json")).unwrap();
 
-    bless_costs(&costs(COST), &ran.folder, &into).unwrap();
+    bless_whole_datasets(&ran.folder, &into, |row: &CostRow| costs(COST).makes(row)).unwrap();
     let rows: Vec<CostRow> = read_rows(&into.join("costs.csv")).unwrap();
     let kept: Vec<&CostRow> = rows
         .iter()

@@ -9,7 +9,7 @@ mod runs;
 
 use std::fs;
 
-use oats_harness::{Costs, CostsSummary, Error, Study, rows::CostRow, run_costs};
+use oats_harness::{Costs, Error, Study, Written, rows::CostRow, run_costs};
 use oats_llm::Prices;
 
 use crate::laboratory::{Laboratory, Notes};
@@ -71,7 +71,7 @@ impl Laboratory {
         Prices::read(&self.path("prices.toml")).unwrap()
     }
 
-    fn try_costs(&self, toml: &str, prices: &str, out: &str) -> Result<CostsSummary, Error> {
+    fn try_costs(&self, toml: &str, prices: &str, out: &str) -> Result<Written<CostRow>, Error> {
         let options = oats_harness::RunOptions {
             out: self.path(out),
             ..self.options()

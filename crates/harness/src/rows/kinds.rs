@@ -1,45 +1,9 @@
-//! Result files: tidy CSV, one number a row, sorted, merged by key.
+//! The rows that there are, by file.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use serde::{Deserialize, Serialize};
 
-use oats_metrics::LatencySummary;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-
-use crate::{Error, TOLERANCE, write::write_whole};
-
-/// In a column of labels: there is nothing to name.
-pub const NONE: &str = "none";
-/// In the column `quantity`: what all sums of money but labels' are.
-pub const DOLLARS: &str = "dollars-per-million-requests";
-/// In the column `embedder`: the router reads no embeddings.
-pub(crate) const NO_EMBEDDER: &str = "none";
-
-/// A row of a result file.
-pub trait Row: Serialize + DeserializeOwned + Clone {
-    /// The columns, in order.
-    const COLUMNS: &'static [&'static str];
-    /// The labels that say what the row's numbers are of, in the order of the first columns; unique
-    /// within a file.
-    fn key(&self) -> Vec<&str>;
-    /// The numbers that two runs must agree on, with their columns.
-    fn numbers(&self) -> Vec<(&'static str, f64)>;
-
-    /// How far apart two runs' numbers in a column may be.
-    fn tolerance(&self, _column: &str) -> f64 {
-        TOLERANCE
-    }
-
-    /// The label in a column, if there is one of that name.
-    fn label(&self, column: &str) -> Option<&str> {
-        let position = Self::COLUMNS.iter().position(|&name| name == column)?;
-        self.key().get(position).copied()
-    }
-
-    /// How many seeds it is a mean over, N of `mean-of-N`; `None` for a single seed's row.
-    fn seeds(&self) -> Option<usize> {
-        self.label("seed")?.strip_prefix("mean-of-")?.parse().ok()
-    }
-}
+use super::{Number, Row};
+use crate::TOLERANCE;
 
 /// A row of `metrics.csv`: a metric's mean over test queries, with its 95 % bootstrap interval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -240,6 +204,7 @@ pub struct PeerRow {
 }
 
 impl Row for MetricRow {
+    const FILE: &'static str = "metrics.csv";
     const COLUMNS: &'static [&'static str] = &[
         "experiment",
         "dataset",
@@ -283,6 +248,7 @@ impl Row for MetricRow {
 }
 
 impl Row for TestRow {
+    const FILE: &'static str = "tests.csv";
     const COLUMNS: &'static [&'static str] = &[
         "experiment",
         "dataset",
@@ -330,6 +296,7 @@ impl Row for TestRow {
 }
 
 impl Row for CostRow {
+    const FILE: &'static str = "costs.csv";
     const COLUMNS: &'static [&'static str] = &[
         "experiment",
         "dataset",
@@ -371,6 +338,7 @@ impl Row for CostRow {
 }
 
 impl Row for LatencyRow {
+    const FILE: &'static str = "latency.csv";
     const COLUMNS: &'static [&'static str] = &[
         "experiment",
         "dataset",
@@ -406,6 +374,7 @@ impl Row for LatencyRow {
 }
 
 impl Row for ScalingRow {
+    const FILE: &'static str = "scaling.csv";
     const COLUMNS: &'static [&'static str] = &[
         "experiment",
         "operation",
@@ -435,6 +404,7 @@ impl Row for ScalingRow {
 }
 
 impl Row for PointRow {
+    const FILE: &'static str = "points.csv";
     const COLUMNS: &'static [&'static str] = &[
         "experiment",
         "dataset",
@@ -466,6 +436,7 @@ impl Row for PointRow {
 }
 
 impl Row for PeerRow {
+    const FILE: &'static str = "peers.csv";
     const COLUMNS: &'static [&'static str] = &[
         "dataset", "task", "threads", "peer", "quantity", "value", "n",
     ];
@@ -484,176 +455,4 @@ impl Row for PeerRow {
     fn numbers(&self) -> Vec<(&'static str, f64)> {
         Vec::new()
     }
-}
-
-/// What result files have of a set of durations: quantities with their values.
-pub(crate) fn milliseconds(summary: LatencySummary) -> [(&'static str, f64); 5] {
-    [
-        ("mean-ms", summary.mean),
-        ("p50-ms", summary.p50),
-        ("p95-ms", summary.p95),
-        ("p99-ms", summary.p99),
-        ("max-ms", summary.max),
-    ]
-    .map(|(quantity, duration)| (quantity, duration.as_secs_f64() * 1e3))
-}
-
-/// A number as result files hold it: six decimals, finite, zero without a sign.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub struct Number(f64);
-
-impl Number {
-    /// Rounds to six decimals.
-    pub fn new(value: f64) -> Self {
-        // By way of the text, so that a value equals itself after a write and a read; adding 0
-        // makes 0 of -0.
-        Self(format!("{value:.6}").parse().unwrap_or(value) + 0.0)
-    }
-
-    /// The value.
-    pub fn get(self) -> f64 {
-        self.0
-    }
-}
-
-impl Serialize for Number {
-    /// Refuses what is not finite.
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if !self.0.is_finite() {
-            return Err(serde::ser::Error::custom(not_finite(self.0)));
-        }
-        serializer.collect_str(&format_args!("{:.6}", self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = f64::deserialize(deserializer)?;
-        if !value.is_finite() {
-            return Err(serde::de::Error::custom(not_finite(value)));
-        }
-        Ok(Self::new(value))
-    }
-}
-
-fn not_finite(value: f64) -> String {
-    format!("{value} is not a finite number")
-}
-
-/// Reads a result file; one that does not exist has no rows.
-///
-/// # Errors
-/// [`Error::Results`] with the line, for another header, a bad field, a repeated key or a file that
-/// was cut off.
-pub fn read_rows<R: Row>(path: &Path) -> Result<Vec<R>, Error> {
-    let fault = |problem: String| Error::Results {
-        file: path.to_owned(),
-        problem,
-    };
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io("read", path)(error)),
-    };
-    let mut reader = csv::Reader::from_reader(bytes.as_slice());
-    let columns = reader
-        .headers()
-        .map_err(|error| fault(problem::<R>(&error)))?;
-    if columns != R::COLUMNS {
-        return Err(fault(format!(
-            "line 1: the columns are `{}`, expected `{}`",
-            columns.iter().collect::<Vec<_>>().join(","),
-            R::COLUMNS.join(",")
-        )));
-    }
-    let columns = columns.clone();
-    let mut rows: Vec<R> = Vec::new();
-    let mut lines: BTreeMap<Vec<String>, u64> = BTreeMap::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| fault(problem::<R>(&error)))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let row: R = record
-            .deserialize(Some(&columns))
-            .map_err(|error| fault(problem::<R>(&error)))?;
-        if let Some(first) = lines.insert(owned_key(&row), line) {
-            return Err(fault(format!(
-                "line {line} has the same labels as line {first}, `{}`",
-                row.key().join(",")
-            )));
-        }
-        rows.push(row);
-    }
-    if !bytes.ends_with(b"\n") {
-        let last = bytes.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        return Err(fault(format!("line {last} is cut off")));
-    }
-    Ok(rows)
-}
-
-fn problem<R: Row>(error: &csv::Error) -> String {
-    let line = error.position().map_or(0, csv::Position::line);
-    let problem = match error.kind() {
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => format!("{len} fields, expected {expected_len}"),
-        csv::ErrorKind::Utf8 { err, .. } => err.to_string(),
-        csv::ErrorKind::Deserialize { err, .. } => {
-            let column = err.field().and_then(|field| R::COLUMNS.get(field as usize));
-            format!("{}: {}", column.unwrap_or(&"?"), err.kind())
-        }
-        _ => error.to_string(),
-    };
-    format!("line {line}: {problem}")
-}
-
-fn owned_key(row: &impl Row) -> Vec<String> {
-    row.key().into_iter().map(str::to_owned).collect()
-}
-
-/// Writes a result file, sorted by key.
-///
-/// # Errors
-/// [`Error::Io`].
-pub fn write_rows<R: Row>(path: &Path, rows: &[R]) -> Result<(), Error> {
-    let mut sorted: Vec<&R> = rows.iter().collect();
-    sorted.sort_by(|a, b| a.key().cmp(&b.key()));
-    write_whole(path, |out| {
-        let mut writer = csv::WriterBuilder::new()
-            .has_headers(false)
-            .from_writer(out);
-        writer.write_record(R::COLUMNS)?;
-        for row in sorted {
-            writer.serialize(row)?;
-        }
-        writer.flush()
-    })
-}
-
-/// Of the rows that differ in the seed alone, the mean over the most seeds; sorted by key. A single
-/// seed's rows are left out.
-pub fn means_over_most_seeds<'r, R: Row>(rows: impl IntoIterator<Item = &'r R>) -> Vec<&'r R> {
-    let seed = R::COLUMNS.iter().position(|&column| column == "seed");
-    let mut most: BTreeMap<Vec<&str>, &R> = BTreeMap::new();
-    for row in rows {
-        if row.seeds().is_none() {
-            continue;
-        }
-        let mut labels = row.key();
-        seed.map(|seed| labels.remove(seed));
-        let kept = most.entry(labels).or_insert(row);
-        if row.seeds() > kept.seeds() {
-            *kept = row;
-        }
-    }
-    most.into_values().collect()
-}
-
-/// `new` rows replace those of `old` with the same key; the others stay.
-pub fn merge_rows<R: Row>(old: Vec<R>, new: &[R]) -> Vec<R> {
-    let mut merged: BTreeMap<Vec<String>, R> =
-        old.into_iter().map(|row| (owned_key(&row), row)).collect();
-    for row in new {
-        merged.insert(owned_key(row), row.clone());
-    }
-    merged.into_values().collect()
 }
