@@ -27,7 +27,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Tool selection without an LLM in the request path: reproduce, run, try, time, compare, draw,
 /// report, label, fetch, distil.
 ///
-/// Exit code: 0 if all is well, 1 if the numbers contradict the committed ones, 2 on bad input or if
+/// Exit code: 0 if all is well, 1 if the numbers contradict the committed ones or fell, 2 on bad input or if
 /// something needed is missing.
 #[derive(Parser)]
 #[command(
@@ -50,6 +50,7 @@ enum Command {
     Reproduce(commands::reproduce::Args),
     Run(commands::run::Args),
     Route(commands::route::Args),
+    Compare(commands::compare::Args),
     Latency(commands::latency::Args),
     Peers(commands::peers::Args),
     Figures(commands::figures::Args),
@@ -64,7 +65,7 @@ enum Command {
 enum Ending {
     /// All is well.
     Fine,
-    /// The numbers contradict the committed ones.
+    /// The numbers contradict the committed ones, or are worse than those they are held against.
     Contradicted,
 }
 
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         Command::Reproduce(args) => commands::reproduce::run(&args),
         Command::Run(args) => commands::run::run(&args),
         Command::Route(args) => commands::route::run(&args),
+        Command::Compare(args) => commands::compare::run(&args),
         Command::Latency(args) => commands::latency::run(&args),
         Command::Peers(args) => commands::peers::run(&args),
         Command::Figures(args) => commands::figures::run(&args),

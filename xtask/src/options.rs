@@ -170,7 +170,7 @@ impl Inputs {
 }
 
 /// How much of the experiments is run.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub(crate) struct Extent {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = dataset,
           help = format!("Only these data sets, separated by commas: {}", dataset_names()))]
@@ -190,6 +190,9 @@ pub(crate) struct Extent {
     /// Also save every fitted router, as safetensors with its settings: DIR/EXPERIMENT/routers/.
     #[arg(long)]
     pub save_routers: bool,
+    /// Also write what each test query scored, for `compare`: DIR/EXPERIMENT/scores/.
+    #[arg(long)]
+    pub scores: bool,
 }
 
 /// What tokens and processor cores cost.
@@ -260,6 +263,7 @@ impl Extent {
             require: self.require.clone(),
             trec: self.trec,
             routers: self.save_routers,
+            scores: self.scores,
         };
         let terminal = Terminal::default();
         Ok(match study {

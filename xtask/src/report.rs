@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use oats_harness::{
     Frontier, FrontierPoints, Joined, Manifest, Study, costs_report, frontier_report,
     geometry_report, latency_report, peers_report, report,
-    rows::{Row, read_rows, rows_in},
+    rows::{ComparedRow, Row, read_rows, rows_in},
     scaling_report, write_whole,
 };
 
@@ -141,6 +141,12 @@ pub(crate) fn of_study(
     files(folder, drawn.as_ref(), text)
 }
 
+/// The figure of a comparison.
+pub(crate) fn of_comparison(folder: &Path, rows: &[ComparedRow]) -> Result<Vec<Made>> {
+    let drawn = figures::draw_comparison(rows)?;
+    drawn.map_or(Ok(Vec::new()), |drawn| figure_files(folder, &drawn))
+}
+
 /// The same of the peers' results.
 pub(crate) fn of_peers(folder: &Path) -> Result<Vec<Made>> {
     let rows = rows_in(folder)?;
@@ -154,14 +160,17 @@ pub(crate) fn of_peers(folder: &Path) -> Result<Vec<Made>> {
 }
 
 fn files(folder: &Path, drawn: Option<&Drawn>, text: String) -> Result<Vec<Made>> {
-    let mut files = Vec::new();
-    if let Some(drawn) = drawn {
-        let file = |end| folder.join(format!("{}.{end}", drawn.name));
-        files.push(Made::new(file("svg"), drawn.svg.as_str()));
-        files.push(Made::new(file("png"), drawn.png()?));
-    }
+    let mut files = drawn.map_or(Ok(Vec::new()), |drawn| figure_files(folder, drawn))?;
     files.push(Made::new(folder.join("README.md"), text));
     Ok(files)
+}
+
+fn figure_files(folder: &Path, drawn: &Drawn) -> Result<Vec<Made>> {
+    let file = |end| folder.join(format!("{}.{end}", drawn.name));
+    Ok(vec![
+        Made::new(file("svg"), drawn.svg.as_str()),
+        Made::new(file("png"), drawn.png()?),
+    ])
 }
 
 fn png_name(drawn: Option<&Drawn>) -> Option<String> {

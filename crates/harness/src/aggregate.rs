@@ -49,7 +49,7 @@ const ALL: &str = "all";
 /// is at least [`LEAST_SHARE`] of the test in every split.
 pub(crate) const SEEN: &str = "seen-in-training";
 pub(crate) const UNSEEN: &str = "not-in-training";
-const LEAST_SHARE: f64 = 0.05;
+pub(crate) const LEAST_SHARE: f64 = 0.05;
 
 impl Block<'_> {
     /// The rows of `metrics.csv` and of `tests.csv`.

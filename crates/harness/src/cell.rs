@@ -1,6 +1,6 @@
 //! A cell: one router, fitted once on one split, and what it scores on the test part.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use ndarray::Array3;
 use oats_datasets::{Benchmark, Split, ToolId};
@@ -17,6 +17,8 @@ use crate::{
 pub(crate) struct Cell<'a> {
     /// Tells it from the experiment's other cells: `dataset/split/outcomes/router-embedder-seed`.
     pub labels: String,
+    /// The same as a path, a part for each label: `dataset/split/outcomes/router/embedder/seed`.
+    pub folder: PathBuf,
     pub benchmark: &'a Benchmark,
     pub split: &'a Split,
     /// What the router learns from.

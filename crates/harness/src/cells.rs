@@ -65,6 +65,16 @@ impl Evaluation<'_> {
                         self.benchmark.name(),
                         run.router.label
                     ),
+                    folder: [
+                        self.benchmark.name(),
+                        &kind.to_string(),
+                        &outcomes.to_string(),
+                        &run.router.label,
+                        embedder,
+                        &seed.to_string(),
+                    ]
+                    .iter()
+                    .collect(),
                     benchmark: self.benchmark,
                     split,
                     drawn: draws.get(&(logger, position)).map_or(&[], Vec::as_slice),
@@ -179,6 +189,7 @@ impl Evaluation<'_> {
                     scores
                 }
             };
+            self.keepsakes.scores(cell, &scores)?;
             self.observer.advance(1);
             Ok(scores)
         })?;

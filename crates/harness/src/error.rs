@@ -52,6 +52,14 @@ pub enum Error {
     /// A fitted router cannot be saved.
     #[error(transparent)]
     Save(Box<oats_routers::Error>),
+    /// Two sides cannot be compared.
+    #[error("{what}: {problem}")]
+    Compare {
+        /// The data set, the protocol and the two sides.
+        what: String,
+        /// Why, and what to do.
+        problem: String,
+    },
     /// A benchmark is not as it should be.
     #[error(transparent)]
     Dataset(#[from] oats_datasets::Error),

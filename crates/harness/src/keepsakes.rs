@@ -5,12 +5,19 @@ use std::path::{Path, PathBuf};
 use oats_metrics::trec;
 use oats_routers::{Ranked, Router, RouterSpec, State};
 
-use crate::{Error, Pool, RunOptions, cell::Cell, write::write_whole};
+use crate::{
+    Error, Pool, RunOptions,
+    cell::{Cell, Scores},
+    scores,
+    write::write_whole,
+};
 
 /// Where a run keeps what.
 pub(crate) struct Keepsakes {
     trec: Option<PathBuf>,
     routers: Option<PathBuf>,
+    /// The experiment's folder, if what queries scored is kept.
+    scores: Option<PathBuf>,
     diverged: PathBuf,
 }
 
@@ -20,6 +27,7 @@ impl Keepsakes {
         Self {
             trec: options.trec.then(|| folder.join("trec")),
             routers: options.routers.then(|| folder.join("routers")),
+            scores: options.scores.then(|| folder.to_owned()),
             diverged: folder.join("diverged"),
         }
     }
@@ -62,6 +70,14 @@ impl Keepsakes {
                 checkpoint,
             },
             Err(error) => error,
+        }
+    }
+
+    /// Keeps what the cell's test queries scored, if that is to be kept.
+    pub(crate) fn scores(&self, cell: &Cell<'_>, scores: &Scores) -> Result<(), Error> {
+        match &self.scores {
+            Some(folder) => scores::keep(cell, scores, folder),
+            None => Ok(()),
         }
     }
 
@@ -158,6 +174,7 @@ mod tests {
             require: Vec::new(),
             trec: false,
             routers: false,
+            scores: false,
         };
         let keepsakes = Keepsakes::new(&options, &folder.path().join("t"));
         let mut state = State::default();

@@ -40,6 +40,8 @@
 //! | [`Resources`] | `resources.rs`: benchmarks and embedders, each loaded once; vectors |
 //! | [`run`], [`RunOptions`], [`RunSummary`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
 //! | [`RunSummary::forget_cells`] | `journal.rs`: finished cells on disk |
+//! | [`CellScores`] | `scores.rs`: what each test query scored, in files |
+//! | [`compare_routers`], [`compare_runs`], [`compare_means`] | `compare/`: two sides held against each other |
 //! | [`rows`], [`Manifest`], [`Written`] | the result files, and what a run leaves of them |
 //! | [`Verdict`], [`bless`], [`bless_whole_datasets`] | committed results: compared, updated |
 //! | [`report()`], [`Section`] | `report/`: an experiment's answer in words and tables |
@@ -49,6 +51,7 @@ mod aggregate;
 mod bless;
 mod cell;
 mod cells;
+mod compare;
 mod costs;
 mod error;
 mod evaluation;
@@ -70,6 +73,7 @@ mod resources;
 pub mod rows;
 mod runner;
 mod scaling;
+mod scores;
 mod skip;
 mod study;
 mod training;
@@ -80,6 +84,7 @@ mod write;
 mod written;
 
 pub use bless::{bless, bless_whole_datasets};
+pub use compare::{Comparison, LEVEL, compare_means, compare_routers, compare_runs};
 pub use costs::{
     Cache, ContextGrowth, CostComparison, Costs, Labels, Shown, Workflow, costs_report, run_costs,
 };
@@ -102,6 +107,7 @@ pub use resident::peak_resident;
 pub use resources::{Available, EmbedderKind, Embeddings, Resources};
 pub use runner::{RunOptions, RunSummary, run};
 pub use scaling::{Growth, Scaling, growths, run_scaling, scaling_report};
+pub use scores::{CellScores, QueryScores};
 pub use skip::Skip;
 pub use study::{Study, StudyKind};
 pub use verdict::{Conditions, Difference, TOLERANCE, Verdict};

@@ -129,6 +129,17 @@ impl Manifest {
         other
     }
 
+    /// How large the test parts of a dataset's splits of one kind are, divided by the training parts, in its
+    /// newest run; `None` if that is not known.
+    pub(crate) fn test_to_train(&self, dataset: &str, split: &str) -> Option<f64> {
+        let splits = self.datasets.get(dataset)?.first()?.splits.get(split)?;
+        let sum = |part: &str| {
+            let sizes = splits.iter().map(|split| split[part].as_f64());
+            sizes.sum::<Option<f64>>()
+        };
+        Some(sum("test")? / sum("train")?).filter(|share| *share > 0.0 && share.is_finite())
+    }
+
     /// The price list of a dataset's newest run, if it had one.
     pub fn prices(&self, dataset: &str) -> Option<&Prices> {
         self.datasets.get(dataset)?.first()?.prices.as_ref()

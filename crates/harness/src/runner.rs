@@ -37,6 +37,10 @@ pub struct RunOptions {
     /// `routers/<dataset>-<split>-<outcomes>-<router>-<embedder>-<seed>.safetensors`;
     /// [`oats_routers::load`] reads them.
     pub routers: bool,
+    /// Whether what each test query scored is also written, as
+    /// `scores/<dataset>/<split>/<outcomes>/<router>/<embedder>/<seed>/<pool>.csv`;
+    /// [`CellScores`](crate::CellScores) reads them.
+    pub scores: bool,
 }
 
 /// What a run made.

@@ -178,7 +178,7 @@ fn quantile(sorted: &[f64], probability: f64) -> f64 {
     below + (above - below) * place.fract()
 }
 
-fn differences(treatment: &[Stratum], baseline: &[Stratum]) -> Result<Vec<Stratum>> {
+pub(crate) fn differences(treatment: &[Stratum], baseline: &[Stratum]) -> Result<Vec<Stratum>> {
     let unpaired = |difference| Err(Error::Unpaired { difference });
     if treatment.len() != baseline.len() {
         return unpaired(format!(
@@ -220,26 +220,26 @@ fn differences(treatment: &[Stratum], baseline: &[Stratum]) -> Result<Vec<Stratu
 }
 
 /// The observations, boiled down to what a replicate needs: sums by cluster.
-struct Sample {
-    observations: usize,
+pub(crate) struct Sample {
+    pub(crate) observations: usize,
     columns: usize,
     /// How many clusters there are in all strata together.
-    clusters: usize,
-    strata: Vec<ClusterSums>,
+    pub(crate) clusters: usize,
+    pub(crate) strata: Vec<ClusterSums>,
 }
 
 /// A stratum's observations, added up within each cluster it holds.
-struct ClusterSums {
+pub(crate) struct ClusterSums {
     /// The cluster of each row of `sums`, from 0.
-    clusters: Vec<usize>,
+    pub(crate) clusters: Vec<usize>,
     /// How many observations each row of `sums` adds up.
-    counts: Vec<f64>,
+    pub(crate) counts: Vec<f64>,
     /// Clusters × columns.
-    sums: Array2<f64>,
+    pub(crate) sums: Array2<f64>,
 }
 
 impl Sample {
-    fn new(strata: &[Stratum]) -> Result<Self> {
+    pub(crate) fn new(strata: &[Stratum]) -> Result<Self> {
         let columns = strata.first().ok_or(Error::NoStrata)?.values.ncols();
         for (index, stratum) in strata.iter().enumerate() {
             stratum.check(columns).map_err(|problem| Error::Stratum {
@@ -295,7 +295,7 @@ impl Sample {
     }
 
     /// Each column's mean over strata of the stratum's weighted mean.
-    fn statistic(&self, weights: &[f64]) -> Vec<f64> {
+    pub(crate) fn statistic(&self, weights: &[f64]) -> Vec<f64> {
         let mut total = vec![0.0; self.columns];
         // Never 0 in the end: some cluster has a weight, and every cluster is in some stratum.
         let mut strata_drawn = 0.0;

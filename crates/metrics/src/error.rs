@@ -42,6 +42,15 @@ pub enum Error {
         problem: String,
     },
 
+    /// There is no variance to be had.
+    #[error("{count} {what}: a test needs at least two")]
+    TooFew {
+        /// What there are too few of.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+    },
+
     /// The two sides of a paired test do not hold the same observations.
     #[error("treatment and baseline cannot be paired: {difference}")]
     Unpaired {

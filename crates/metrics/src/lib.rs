@@ -31,6 +31,7 @@
 //! | --- | --- |
 //! | score one ranking or one selected set | [`Metric`] |
 //! | put an interval on an average, or compare two routers | [`Bootstrap`] |
+//! | correct many p-values, or compare by t where the bootstrap's are too coarse | [`holm`], [`clustered_t`], [`resampled_t`], [`unpaired_z`] |
 //! | exchange runs and judgements with other tools | [`trec`] |
 //! | collect durations | [`Latencies`] |
 //! | time the stages of a request | [`Stopwatch`], [`Stage`] |
@@ -43,6 +44,7 @@ mod error;
 mod latency;
 mod metric;
 mod stopwatch;
+mod student;
 pub mod trec;
 
 pub use bootstrap::{Bootstrap, Estimate, PairedTest, Stratum};
@@ -51,3 +53,4 @@ pub use error::{Error, Result};
 pub use latency::{Latencies, LatencySummary};
 pub use metric::Metric;
 pub use stopwatch::{Stage, Stopwatch};
+pub use student::{clustered_t, holm, resampled_t, unpaired_z};

@@ -60,6 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         require: Vec::new(),
         trec: false,
         routers: false,
+        scores: false,
     };
     let terminal = Terminal::default();
     let made = run_latency(

@@ -1,5 +1,6 @@
 //! One module a command, its arguments and help beside its code.
 
+pub(crate) mod compare;
 pub(crate) mod distill;
 pub(crate) mod fetch;
 pub(crate) mod figures;

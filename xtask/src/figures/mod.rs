@@ -3,6 +3,7 @@
 
 mod along_outcomes;
 mod by_router;
+mod compared;
 mod context_growth;
 mod convergence;
 mod cost;
@@ -22,7 +23,7 @@ use anyhow::Result;
 use oats_harness::{
     Experiment, FrontierPoints, Growth, Latency, Manifest, Study, ToolPoints, growths,
     rows::{
-        CostRow, LatencyRow, MetricRow, PeerRow, PointRow, Row, ScalingRow, TestRow,
+        ComparedRow, CostRow, LatencyRow, MetricRow, PeerRow, PointRow, Row, ScalingRow, TestRow,
         means_over_most_seeds, rows_in,
     },
     tool_points,
@@ -230,6 +231,13 @@ pub(crate) fn draw(
         _ => None,
     };
     let name = figure.name;
+    Ok(svg.map(|svg| Drawn { name, svg }))
+}
+
+/// Draws the figure of a comparison, if there is anything to show.
+pub(crate) fn draw_comparison(rows: &[ComparedRow]) -> Result<Option<Drawn>> {
+    let svg = compared::draw(rows, "Two sides compared")?;
+    let name = "compared";
     Ok(svg.map(|svg| Drawn { name, svg }))
 }
 

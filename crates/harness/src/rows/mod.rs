@@ -10,7 +10,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Error, TOLERANCE, write::write_whole};
 
-pub use kinds::{CostRow, LatencyRow, MetricRow, PeerRow, PointRow, ScalingRow, TestRow};
+pub use kinds::{
+    ChangedRow, ComparedRow, CostRow, LatencyRow, MetricRow, PeerRow, PointRow, ScalingRow, TestRow,
+};
 pub use number::Number;
 
 /// In a column of labels: there is nothing to name.

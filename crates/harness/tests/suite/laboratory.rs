@@ -69,6 +69,7 @@ impl Laboratory {
             require: Vec::new(),
             trec: false,
             routers: false,
+            scores: false,
         }
     }
 

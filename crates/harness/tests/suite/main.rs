@@ -4,6 +4,7 @@
 
 mod aggregation;
 mod bless;
+mod compare;
 mod costs;
 mod experiment;
 mod frontier;

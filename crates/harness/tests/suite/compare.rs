@@ -1,0 +1,347 @@
+//! Two sides held against each other, by what each query scored and by means alone.
+
+use std::fs;
+
+use oats_harness::{
+    CellScores, Error, Manifest, QueryScores, RunOptions, TOLERANCE, compare_means,
+    compare_routers, compare_runs,
+    rows::{ComparedRow, MetricRow, read_rows, write_rows},
+    run,
+};
+use serde_json::json;
+
+use crate::{
+    laboratory::{Laboratory, Notes, toml},
+    results::metric_row,
+};
+
+/// A cell of `router` on one split, with (text, subsets, score) of each query.
+fn cell(router: &str, seed: &str, queries: &[(&str, &[&str], f64)]) -> CellScores {
+    let queries = queries.iter().enumerate();
+    CellScores {
+        dataset: "set".into(),
+        split: "query".into(),
+        outcomes: "all".into(),
+        router: router.into(),
+        embedder: "static".into(),
+        seed: seed.into(),
+        pool: "catalogue".into(),
+        metrics: vec!["ndcg@5".into()],
+        queries: queries
+            .map(|(id, (text, subsets, score))| QueryScores {
+                id: id.to_string(),
+                text: (*text).into(),
+                subsets: subsets.iter().map(|&name| name.into()).collect(),
+                scores: vec![*score],
+            })
+            .collect(),
+    }
+}
+
+const ALL: &[&str] = &["all", "not-in-training"];
+
+fn of_subset<'a>(rows: &'a [ComparedRow], subset: &str) -> &'a ComparedRow {
+    let mut found = rows.iter().filter(|row| row.subset == subset);
+    let row = found.next().unwrap_or_else(|| panic!("no row of {subset}"));
+    assert!(found.next().is_none(), "{subset} twice");
+    row
+}
+
+#[test]
+fn differences_are_paired_by_query_and_counted_by_text() {
+    let hard: &[&str] = &["all", "hard", "not-in-training"];
+    let cells = [
+        cell(
+            "new",
+            "0",
+            &[
+                ("a", ALL, 1.0),
+                ("b", hard, 0.5),
+                ("c", hard, 0.0),
+                ("A ", ALL, 1.0),
+            ],
+        ),
+        cell(
+            "old",
+            "0",
+            &[
+                ("a", ALL, 0.5),
+                ("b", hard, 0.5),
+                ("c", hard, 1.0),
+                ("A ", ALL, 0.0),
+            ],
+        ),
+        cell("new", "1", &[("a", ALL, 0.25), ("d", hard, 1.0)]),
+        cell("old", "1", &[("a", ALL, 0.25), ("d", hard, 0.5)]),
+    ];
+    let comparison = compare_routers(&cells, "new", "old").unwrap();
+    let all = of_subset(&comparison.rows, "all");
+    // Seed 0: (1 + 0.5 + 0 + 1) / 4 against (0.5 + 0.5 + 1 + 0) / 4; seed 1: 0.625 against 0.375.
+    assert_eq!(all.value.get(), (0.625 + 0.625) / 2.0);
+    assert_eq!(all.difference.get(), (0.125 + 0.25) / 2.0);
+    // `a` (asked three times, in two spellings) and `d` are won, `b` is a tie, `c` is lost.
+    assert_eq!([all.wins, all.ties, all.losses, all.n], [2, 1, 1, 6]);
+    assert_eq!(
+        [&all.seed, &all.paired, &all.metric],
+        ["mean-of-2", "query", "ndcg@5"]
+    );
+    assert!(all.ci_low < all.difference && all.difference < all.ci_high);
+
+    let hard = of_subset(&comparison.rows, "hard");
+    assert_eq!(hard.difference.get(), ((0.0 - 1.0) / 2.0 + 0.5) / 2.0);
+    // Whether queries stand in training tells nothing where none does.
+    assert_eq!(comparison.rows.len(), 2, "{:?}", comparison.rows);
+
+    // Both rows of the one metric are one family: the smaller p counts twice.
+    let mut p: Vec<(f64, f64)> = (comparison.rows.iter())
+        .map(|row| (row.p_value.get(), row.p_holm.get()))
+        .collect();
+    p.sort_by(|a, b| a.0.total_cmp(&b.0));
+    assert!((p[0].1 - (2.0 * p[0].0).min(1.0)).abs() < 2e-6, "{p:?}");
+
+    let mut changed = comparison.changed;
+    changed.sort_by(|a, b| b.difference.get().total_cmp(&a.difference.get()));
+    let changed: Vec<(&str, f64)> = changed
+        .iter()
+        .map(|row| (row.query.as_str(), row.difference.get()))
+        .collect();
+    assert_eq!(changed, [("A ", 1.0), ("d", 0.5), ("a", 0.25), ("c", -1.0)]);
+}
+
+#[test]
+fn embedders_and_protocols_are_not_mixed() {
+    let queries: &[(&str, &[&str], f64)] = &[("a", ALL, 1.0), ("b", ALL, 0.5)];
+    let with = |router: &str, embedder: &str| CellScores {
+        embedder: embedder.into(),
+        ..cell(router, "0", queries)
+    };
+    let cells = [
+        with("s1", "static"),
+        with("s1", "minilm"),
+        with("bm25", "none"),
+        CellScores {
+            pool: "candidates".into(),
+            ..with("s1", "static")
+        },
+    ];
+    let rows = compare_routers(&cells, "s1", "bm25").unwrap().rows;
+    let found: Vec<[&str; 2]> = rows
+        .iter()
+        .map(|row| [row.pool.as_str(), row.embedder.as_str()])
+        .collect();
+    assert_eq!(found, [["catalogue", "minilm"], ["catalogue", "static"]]);
+    let rows = compare_runs(&cells, &cells[..1]).unwrap().rows;
+    assert_eq!(rows.len(), 1);
+    assert_eq!([&rows[0].router, &rows[0].embedder], ["s1", "static"]);
+}
+
+#[test]
+fn other_queries_are_an_error_that_names_the_place() {
+    let ours = [cell("s1", "0", &[("a", ALL, 1.0), ("b", ALL, 0.5)])];
+    let others: [&[(&str, &[&str], f64)]; 3] = [
+        &[("a", ALL, 1.0)],
+        &[("a", ALL, 1.0), ("c", ALL, 0.5)],
+        &[("a", ALL, 1.0), ("b", &["all", "seen-in-training"], 0.5)],
+    ];
+    for queries in others {
+        let error = compare_runs(&ours, &[cell("s1", "0", queries)]).unwrap_err();
+        assert!(matches!(error, Error::Compare { .. }));
+        let told = error.to_string();
+        for part in [
+            "set",
+            "query split",
+            "catalogue",
+            "s1",
+            "seed 0",
+            "same data",
+        ] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+}
+
+/// What queries score is kept whether their cell is computed or known, and is worth what the tables say.
+#[test]
+fn kept_scores_have_the_means_of_the_table() {
+    let laboratory = Laboratory::new();
+    let experiment = toml(&["builtin"], "[0, 1]");
+    let without = laboratory.run(&experiment);
+    let rows = without.metrics();
+    assert!(
+        CellScores::read_all(&without.summary.folder)
+            .unwrap()
+            .is_empty()
+    );
+    let options = RunOptions {
+        scores: true,
+        ..laboratory.options()
+    };
+    let experiment = oats_harness::Experiment::parse(&experiment, "t.toml").unwrap();
+    let summary = run(
+        &experiment,
+        &laboratory.resources(),
+        &options,
+        &Notes::default(),
+    )
+    .unwrap();
+    let cells = CellScores::read_all(&summary.folder).unwrap();
+    assert_eq!(cells.len(), 3 * 2, "routers, seeds");
+    for cell in &cells {
+        for (column, metric) in cell.metrics.iter().enumerate() {
+            let scores = cell.queries.iter().map(|query| query.scores[column]);
+            let mean = scores.sum::<f64>() / cell.queries.len() as f64;
+            let of_cell = |row: &&MetricRow| {
+                [
+                    &row.router,
+                    &row.embedder,
+                    &row.seed,
+                    &row.metric,
+                    &row.subset,
+                ] == [&cell.router, &cell.embedder, &cell.seed, metric, "all"]
+            };
+            let row = rows.iter().find(of_cell).unwrap();
+            assert!((row.value.get() - mean).abs() < 1e-6, "{row:?}: {mean}");
+        }
+    }
+
+    let file = summary
+        .folder
+        .join("scores/builtin/query/all/dense/static/1/catalogue.csv");
+    let whole = fs::read_to_string(&file).unwrap();
+    let told = |content: &str| {
+        fs::write(&file, content).unwrap();
+        CellScores::read_all(&summary.folder)
+            .unwrap_err()
+            .to_string()
+    };
+    let last = whole.trim_end().rfind(',').unwrap();
+    let lines = whole.lines().count();
+    for (content, line) in [
+        (format!("{}NaN\n", &whole[..=last]), format!("line {lines}")),
+        (whole[..last].to_owned() + "\n", format!("line: {lines}")),
+        (whole.replacen("query", "id", 1), "line 1".to_owned()),
+    ] {
+        let told = told(&content);
+        assert!(
+            told.contains("catalogue.csv") && told.contains(&line),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_router_under_another_name_is_the_same_and_s1_is_not_se() {
+    let laboratory = Laboratory::new();
+    let experiment = toml(&["builtin"], "[0, 1]").replace(
+        "[\"bm25\", \"dense\", \"oats-s1\"]",
+        "[\"dense\", \"oats-s1\", { kind = \"oats-s1\", label = \"mine\" }]",
+    );
+    let experiment = oats_harness::Experiment::parse(&experiment, "t.toml").unwrap();
+    let options = RunOptions {
+        scores: true,
+        ..laboratory.options()
+    };
+    let summary = run(
+        &experiment,
+        &laboratory.resources(),
+        &options,
+        &Notes::default(),
+    )
+    .unwrap();
+    let cells = CellScores::read_all(&summary.folder).unwrap();
+
+    let same = compare_routers(&cells, "mine", "oats-s1").unwrap();
+    assert!(!same.rows.is_empty() && same.changed.is_empty());
+    for row in &same.rows {
+        assert_eq!(
+            (row.difference.get(), row.p_holm.get()),
+            (0.0, 1.0),
+            "{row:?}"
+        );
+        assert_eq!((row.wins, row.losses), (0, 0), "{row:?}");
+        assert!(!row.is_significant());
+    }
+    let other = compare_routers(&cells, "oats-s1", "dense").unwrap();
+    assert!(of_subset_and(&other.rows, "all", "ndcg@5").is_beyond_noise());
+
+    // The rows survive their file.
+    let file = laboratory.path("compared.csv");
+    write_rows(&file, &other.rows).unwrap();
+    assert_eq!(read_rows::<ComparedRow>(&file).unwrap(), other.rows);
+}
+
+fn of_subset_and<'a>(rows: &'a [ComparedRow], subset: &str, metric: &str) -> &'a ComparedRow {
+    let is_it = |row: &&ComparedRow| row.subset == subset && row.metric == metric;
+    rows.iter().find(is_it).unwrap()
+}
+
+/// A manifest that knows splits of 70 and 30 queries.
+fn manifest() -> Manifest {
+    let split = json!({"train": 70, "test": 30});
+    serde_json::from_value(json!({
+        "experiment": "t",
+        "datasets": {"a": [{
+            "configuration": null, "code": null, "benchmark": null, "machine": null,
+            "embedders": {}, "seconds": 0.0, "splits": {"query": [split, split]},
+        }]},
+    }))
+    .unwrap()
+}
+
+#[test]
+fn means_are_paired_by_seed() {
+    let rows = |values: [f64; 5]| -> Vec<MetricRow> {
+        let seeds = values.iter().enumerate();
+        let mut rows: Vec<MetricRow> = seeds
+            .map(|(seed, &value)| metric_row("a", &seed.to_string(), value))
+            .collect();
+        rows.push(metric_row(
+            "a",
+            "mean-of-5",
+            values.iter().sum::<f64>() / 5.0,
+        ));
+        rows
+    };
+    let before = rows([0.80, 0.70, 0.90, 0.75, 0.85]);
+    let compare = |after: [f64; 5]| {
+        let compared = compare_means(&rows(after), &before, &manifest()).unwrap();
+        let [row] = compared.rows.try_into().unwrap();
+        row
+    };
+    // Every split falls by about as much: seen, however far splits are apart.
+    let fell: ComparedRow = compare([0.79, 0.688, 0.891, 0.739, 0.841]);
+    assert_eq!((fell.paired.as_str(), fell.losses), ("seed", 5));
+    assert!(
+        fell.is_beyond_noise() && fell.difference.get() < 0.0,
+        "{fell:?}"
+    );
+    // As much on average, but here up and there down.
+    let moved = compare([0.77, 0.71, 0.86, 0.76, 0.849]);
+    assert!(!moved.is_significant(), "{moved:?}");
+    // All down, but by no more than rounding on another machine.
+    let rounded = compare([0.7999, 0.6999, 0.8999, 0.7499, 0.8499]);
+    assert!(rounded.is_significant() && rounded.difference.get().abs() < TOLERANCE);
+    assert!(!rounded.is_beyond_noise());
+}
+
+#[test]
+fn of_one_seed_only_intervals_are_known() {
+    let row = |value: f64| {
+        let mut row = metric_row("a", "mean-of-1", value);
+        row.ci_low = oats_harness::rows::Number::new(value - 0.02);
+        row.ci_high = oats_harness::rows::Number::new(value + 0.02);
+        row
+    };
+    let compare = |value: f64| {
+        let compared = compare_means(&[row(value)], &[row(0.8)], &manifest()).unwrap();
+        let [row] = compared.rows.try_into().unwrap();
+        row
+    };
+    let small: ComparedRow = compare(0.79);
+    assert_eq!(small.paired, "none");
+    assert!(!small.is_significant());
+    assert!(compare(0.7).is_beyond_noise());
+    // Rows of other labels have nothing to be held against.
+    let others = compare_means(&[metric_row("b", "0", 0.5)], &[row(0.8)], &manifest());
+    assert!(others.unwrap().rows.is_empty());
+}

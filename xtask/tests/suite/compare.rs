@@ -1,0 +1,154 @@
+//! `compare`: routers, folders, and the code as it is against kept results.
+
+use crate::common::Place;
+
+/// A small experiment with a router under two names.
+const TRIAL: &str = r#"
+    name = "trial"
+    question = "?"
+    metrics = ["ndcg@5", "recall@1"]
+    baselines = ["dense"]
+    routers = ["dense", "oats-s1", { kind = "oats-s1", label = "mine" }]
+    [[grid]]
+    datasets = ["builtin"]
+    embedders = ["static"]
+    splits = ["instance"]
+    pools = ["candidates"]
+    seeds = [0, 1]
+"#;
+
+const BASELINE: [&str; 7] = [
+    "compare",
+    "--baseline",
+    "results",
+    "--datasets",
+    "builtin",
+    "--seeds",
+    "2",
+];
+
+#[test]
+fn routers_are_compared_on_unseen_queries() {
+    let place = Place::with_experiment(TRIAL);
+    let of = |sides: [&str; 2], out: &str| {
+        let sides = ["compare", sides[0], sides[1]];
+        place.succeed(&[&sides[..], &["--experiment", "trial.toml", "--out", out]].concat())
+    };
+    let told = of(["oats-s1", "dense"], "one");
+    told.assert_says(&["oats-s1 against dense: builtin, query split, candidates, static"]);
+    told.assert_says(&["vague-description", "recall@1", "beyond noise"]);
+    let rows = place.read("one/oats-s1-against-dense/compared.csv");
+    let of_all = |line: &&str| line.starts_with("builtin,query,all,candidates,all,static,");
+    assert_eq!(rows.lines().filter(of_all).count(), 2, "{rows}");
+    for file in ["changed.csv", "compared.svg", "compared.png", "metrics.csv"] {
+        assert!(
+            place.path("one/oats-s1-against-dense").join(file).exists(),
+            "{file}"
+        );
+    }
+
+    let told = of(["mine", "oats-s1"], "same");
+    told.assert_says(&[" 0 are up and 0 down", "No query is answered otherwise"]);
+
+    // A kind that the experiment does not list is known by its name.
+    of(["bm25", "dense"], "kinds").assert_says(&["bm25 against dense"]);
+
+    // The same bytes for one thread.
+    let again = place
+        .command(&[
+            "compare",
+            "oats-s1",
+            "dense",
+            "--experiment",
+            "trial.toml",
+            "--out",
+            "two",
+        ])
+        .env("RAYON_NUM_THREADS", "1")
+        .output()
+        .unwrap();
+    assert!(again.status.success());
+    for file in ["compared.csv", "changed.csv", "compared.svg"] {
+        let of = |out: &str| place.read(&format!("{out}/oats-s1-against-dense/{file}"));
+        assert!(of("one") == of("two"), "{file}");
+    }
+}
+
+#[test]
+fn two_folders_are_paired_by_query_where_scores_were_kept() {
+    let place = Place::with_experiment(TRIAL);
+    place.succeed(&["run", "trial.toml", "--scores", "--out", "before"]);
+    // S1 with hardly any step is another router under the same name.
+    place.edit(
+        "trial.toml",
+        "\"oats-s1\", {",
+        "{ kind = \"oats-s1\", alpha = 0.001, label = \"oats-s1\" }, {",
+    );
+    place.succeed(&["run", "trial.toml", "--scores", "--out", "after"]);
+    let told = place.run(&["compare", "after/trial", "before/trial"]);
+    assert_eq!(told.code, Some(1), "{told}");
+    told.assert_says(&["oats-s1", "query", "down beyond noise"]);
+    let told = place.succeed(&["compare", "before/trial", "before/trial"]);
+    told.assert_says(&[" 0 are up and 0 down"]);
+}
+
+#[test]
+fn a_fall_against_kept_results_ends_with_1() {
+    let place = Place::small_workspace();
+    place.succeed(&[
+        "reproduce",
+        "--experiments",
+        "main",
+        "--datasets",
+        "builtin",
+        "--seeds",
+        "2",
+        "--bless",
+    ]);
+    place
+        .succeed(&BASELINE)
+        .assert_says(&[" 0 are up and 0 down"]);
+
+    // As if S1 had been better before.
+    let file = "results/main/metrics.csv";
+    let raised: String = place
+        .read(file)
+        .lines()
+        .map(|line| match line.split_once(",oats-s1,") {
+            Some((labels, rest)) if !rest.starts_with("mean") => {
+                let mut fields: Vec<String> = rest.split(',').map(str::to_owned).collect();
+                let value: f64 = fields[2].parse().unwrap();
+                fields[2] = format!("{:.6}", value + 0.05);
+                format!("{labels},oats-s1,{}\n", fields.join(","))
+            }
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    place.write(file, raised);
+    let told = place.run(&BASELINE);
+    assert_eq!(told.code, Some(1), "{told}");
+    told.assert_says(&["oats-s1", "-0.050", "seed"]);
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused() {
+    let place = Place::with_experiment(TRIAL);
+    let refused = |arguments: &[&str], parts: &[&str]| {
+        let told = place.run(&[&["compare"], arguments].concat());
+        assert_eq!(told.code, Some(2), "{told}");
+        told.assert_refused(parts);
+    };
+    let with = |sides: [&'static str; 2]| [sides[0], sides[1], "--experiment", "trial.toml"];
+    refused(
+        &with(["dense", "dense"]),
+        &["dense", "same router", "label"],
+    );
+    refused(
+        &with(["dense", "nonsense"]),
+        &["nonsense", "trial.toml", "oats-s1"],
+    );
+    place.write("empty/readme", "");
+    refused(&with(["empty", "dense"]), &["`empty` is a folder"]);
+    refused(&["empty", "empty"], &["manifest.json"]);
+    refused(&["--baseline", "empty"], &["experiments"]);
+}
