@@ -1,6 +1,6 @@
 //! The paper: `paper/paper.typ` and what it reads, set by Typst into one PDF.
 //!
-//! No number is typed into the text. Its sources ask for rows of `results/` by their labels
+//! No measured number is typed into the text. Its sources ask for rows of `results/` by their labels
 //! (`rows.rs`), and for figures by their path; a build in which one is missing fails. The same files give
 //! the same bytes on any machine: the fonts are compiled in, and nothing reads a clock.
 
@@ -18,13 +18,13 @@ use typst_layout::PagedDocument;
 use typst_pdf::PdfOptions;
 
 pub use error::Error;
-use world::World;
+use world::{World, checksum};
 
 /// The main source, below the workspace.
 pub const SOURCE: &str = "paper/paper.typ";
 /// The committed paper, below the workspace.
 pub const PDF: &str = "paper/paper.pdf";
-/// The committed list of what it was made from, below the workspace.
+/// The committed list of what it was made from, and of the paper itself, below the workspace.
 pub const INPUTS: &str = "paper/paper.inputs";
 
 /// A paper as built, in memory.
@@ -32,7 +32,7 @@ pub const INPUTS: &str = "paper/paper.inputs";
 pub struct Paper {
     /// The PDF.
     pub pdf: Vec<u8>,
-    /// Every file that was read: `sha256  path` a line, by path, paths relative to the workspace.
+    /// Every file that was read, by path, and then [`PDF`]: `sha256  path` a line, paths relative to the workspace.
     pub inputs: String,
 }
 
@@ -64,10 +64,8 @@ impl Paper {
         };
         let pdf =
             typst_pdf::pdf(&document, &options).map_err(|errors| Error::typst(&world, &errors))?;
-        Ok(Self {
-            pdf,
-            inputs: world.inputs(),
-        })
+        let inputs = world.inputs() + &checksum(PDF, &pdf);
+        Ok(Self { pdf, inputs })
     }
 
     /// Those of [`PDF`] and [`INPUTS`] in `root` that are not there or not as this one.

@@ -18,7 +18,7 @@ use oats_paper::{INPUTS, PDF, Paper, SOURCE};
 #[derive(Parser)]
 #[command(name = "oats-paper", version, max_term_width = 100)]
 struct Cli {
-    /// Where to write the PDF; the list of what it was made from goes beside it, as .inputs.
+    /// Where to write the PDF; the list of what it was made from goes beside it, as .inputs, with the PDF's checksum.
     /// Default: paper/paper.pdf of the workspace.
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     out: Option<PathBuf>,

@@ -3,7 +3,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -68,10 +67,8 @@ impl World {
     pub(crate) fn inputs(&self) -> String {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         read.iter()
-            .fold(String::new(), |mut list, (path, content)| {
-                let _ = writeln!(list, "{}  {path}", hex::encode(Sha256::digest(content)));
-                list
-            })
+            .map(|(path, content)| checksum(path, content))
+            .collect()
     }
 
     fn file_at(&self, path: &str) -> FileResult<Bytes> {
@@ -186,6 +183,11 @@ impl typst::World for World {
     fn today(&self, _: Option<Duration>) -> Option<Datetime> {
         None
     }
+}
+
+/// The line of a file in the list of inputs.
+pub(crate) fn checksum(path: &str, content: &[u8]) -> String {
+    format!("{}  {path}\n", hex::encode(Sha256::digest(content)))
 }
 
 fn other(message: String) -> FileError {

@@ -129,7 +129,7 @@ fn the_same_files_give_the_same_bytes() {
 }
 
 #[test]
-fn the_inputs_name_what_was_read_and_nothing_else() {
+fn the_inputs_name_what_was_read_and_the_pdf_and_nothing_else() {
     let root =
         workspace("#include \"part.typ\"\n#json(\"/rows/main/metrics.csv/router=dense\").value");
     write(root.path(), "paper/part.typ", "abc");
@@ -145,7 +145,8 @@ fn the_inputs_name_what_was_read_and_nothing_else() {
         [
             "paper/paper.typ",
             "paper/part.typ",
-            "results/main/metrics.csv"
+            "results/main/metrics.csv",
+            PDF
         ]
     );
     let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  paper/part.typ";
@@ -182,6 +183,15 @@ fn a_changed_input_makes_the_committed_paper_stale() {
     );
     let changed = Paper::build(root.path(), &[]).unwrap();
     assert_eq!(changed.stale_in(root.path()), [PDF, INPUTS]);
+}
+
+#[test]
+fn the_list_holds_the_checksum_of_the_pdf() {
+    let list = |text: &str| build(text).unwrap().inputs;
+    let of_pdf = |list: &str| list.lines().last().unwrap().to_owned();
+    assert!(of_pdf(&list("Text.")).ends_with("  paper/paper.pdf"));
+    assert_eq!(of_pdf(&list("Text.")), of_pdf(&list("Text. // no ink")));
+    assert_ne!(of_pdf(&list("Text.")), of_pdf(&list("Another.")));
 }
 
 #[test]

@@ -13,8 +13,9 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::{Ending, report, workspace};
 use sha2::{Digest, Sha256};
 
-/// What the committed paper was made from: `sha256  path` a line.
+/// What the committed paper was made from, and the paper itself: `sha256  path` a line.
 const INPUTS: &str = "paper/paper.inputs";
+const PDF: &str = "paper/paper.pdf";
 
 /// Build the paper, paper/paper.pdf, from the committed results.
 ///
@@ -64,10 +65,14 @@ pub(crate) fn build(options: &[&OsStr]) -> Result<i32> {
     Ok(status.code().unwrap_or(2))
 }
 
-/// The files that the committed paper was made from and that are others now, or gone.
-pub(crate) fn changed_inputs(root: &Path) -> Result<Vec<PathBuf>> {
+/// Of the committed paper and the files that it was made from, those that are others now, or gone.
+pub(crate) fn changed(root: &Path) -> Result<Vec<PathBuf>> {
     let list = fs::read_to_string(root.join(INPUTS))
         .with_context(|| format!("cannot read {INPUTS}; run `cargo xtask paper`"))?;
+    ensure!(
+        list.lines().any(|line| line.ends_with(&format!("  {PDF}"))),
+        "{INPUTS}: the checksum of {PDF} is missing; run `cargo xtask paper`"
+    );
     let mut changed = Vec::new();
     for (line, text) in (1..).zip(list.lines()) {
         let (sum, path) = text.split_once("  ").unwrap_or_default();

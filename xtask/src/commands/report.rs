@@ -13,7 +13,7 @@ use crate::{Ending, commands::paper, report, workspace};
 ///
 /// Needs neither data nor model: results/*/*.csv and manifests in; figures, results/*/README.md,
 /// results/index.html and the tables of README.md out. Files that are as they should be are left alone. The
-/// paper is made by cargo xtask paper; --check tells whether it is stale.
+/// paper is made by cargo xtask paper; --check tells whether it or a file that it was made from has changed since.
 ///
 /// Exit code: 0 if all is well, with --check 1 if a file is stale, 2 on bad input.
 #[derive(clap::Args)]
@@ -46,9 +46,9 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     }
     let stale = report::stale(&root)?;
     tell("stale, run `cargo xtask report`", &stale)?;
-    let changed: Vec<PathBuf> = paper::changed_inputs(&root)?;
+    let changed = paper::changed(&root)?;
     tell(
-        "changed since paper/paper.pdf, run `cargo xtask paper`",
+        "changed since the paper was built, run `cargo xtask paper`",
         &changed,
     )?;
     if stale.is_empty() && changed.is_empty() {

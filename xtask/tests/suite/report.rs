@@ -8,12 +8,14 @@ use crate::{
 /// SHA-256 of "abc", a known value of FIPS 180-4.
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-/// A workspace with results of `main`, and a paper that was made from one file.
+/// A workspace with results of `main`, and a paper that was made from one file, of the same bytes.
 fn blessed() -> Place {
     let place = Place::small_workspace();
     place.succeed(&[&MAIN[..], &["--bless"]].concat());
     place.write("paper/paper.typ", "abc");
-    place.write("paper/paper.inputs", format!("{ABC}  paper/paper.typ\n"));
+    place.write("paper/paper.pdf", "abc");
+    let inputs = format!("{ABC}  paper/paper.typ\n{ABC}  paper/paper.pdf\n");
+    place.write("paper/paper.inputs", inputs);
     place
 }
 
@@ -65,8 +67,23 @@ fn a_paper_is_stale_once_what_it_read_has_changed() {
     place.write("paper/paper.typ", "abcd");
     let told = run(&place, &["report", "--check"], 1);
     told.assert_says(&["paper/paper.typ", "cargo xtask paper"]);
-    place.write("paper/paper.inputs", "no list\n");
+    let inputs = place.read("paper/paper.inputs");
+    place.write("paper/paper.inputs", format!("no list\n{inputs}"));
     run(&place, &["report", "--check"], 2).assert_refused(&["paper.inputs:1", "`no list`"]);
+}
+
+#[test]
+fn a_paper_that_was_edited_or_lost_is_stale() {
+    let place = blessed();
+    place.write("paper/paper.pdf", "abcd");
+    let pdf = ["paper/paper.pdf", "cargo xtask paper"];
+    run(&place, &["report", "--check"], 1).assert_says(&pdf);
+    std::fs::remove_file(place.path("paper/paper.pdf")).unwrap();
+    run(&place, &["report", "--check"], 1).assert_says(&pdf);
+
+    place.write("paper/paper.inputs", format!("{ABC}  paper/paper.typ\n"));
+    run(&place, &["report", "--check"], 2)
+        .assert_refused(&["paper.inputs", "the checksum of paper/paper.pdf is missing"]);
 }
 
 #[test]
