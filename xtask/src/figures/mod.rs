@@ -11,6 +11,7 @@ mod dots;
 mod frontier;
 mod geometry;
 mod latency;
+mod names;
 mod peers;
 mod scaling;
 mod sets;
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use oats_harness::{
-    Experiment, FrontierPoints, Growth, Latency, Manifest, Study, ToolPoints, growths,
+    Experiment, Frontier, FrontierPoints, Latency, Manifest, Scaling, Study, ToolPoints,
     rows::{
         CostRow, LatencyRow, MetricRow, PeerRow, PointRow, Row, ScalingRow, TestRow,
         means_over_most_seeds, rows_in,
@@ -48,12 +49,12 @@ enum Draw {
     Ranking(fn(&Shown<'_>, &str) -> Result<Option<String>>),
     Metrics(fn(&Experiment, &[MetricRow], &str) -> Result<Option<String>>),
     Tests(fn(&Experiment, &[TestRow], &str) -> Result<Option<String>>),
-    Costs(fn(&[CostRow], &str) -> Result<Option<String>>),
+    Costs(fn(&[CostRow], &[ModelPrice], &str) -> Result<Option<String>>),
     Growth(fn(&[CostRow], &ModelPrice, &str) -> Result<Option<String>>),
     Latency(fn(&Latency, &[LatencyRow], &str) -> Result<Option<String>>),
-    Scaling(fn(&[Growth], &str) -> Result<Option<String>>),
+    Scaling(fn(&Scaling, &[ScalingRow], &str) -> Result<Option<String>>),
     Geometry(fn(&[ToolPoints<'_>], &str) -> Result<Option<String>>),
-    Frontier(fn(&FrontierPoints, &str) -> Result<Option<String>>),
+    Frontier(fn(&Frontier, &FrontierPoints, &[MetricRow], &str) -> Result<Option<String>>),
 }
 
 const FIGURES: [Figure; 16] = [
@@ -201,7 +202,13 @@ pub(crate) fn draw(
         }
         (Study::Costs(_), Draw::Costs(draw)) => {
             let rows: Vec<CostRow> = rows_in(folder)?;
-            draw(&rows, figure.title)?
+            let manifest = Manifest::read(&folder.join("manifest.json"))?;
+            let lists = manifest.as_ref().map(|of| &of.datasets);
+            let models = lists
+                .into_iter()
+                .flatten()
+                .find_map(|(dataset, _)| Some(manifest.as_ref()?.prices(dataset)?.models()));
+            draw(&rows, models.unwrap_or_default(), figure.title)?
         }
         (Study::Costs(_), Draw::Growth(draw)) => {
             let rows: Vec<CostRow> = rows_in(folder)?;
@@ -215,16 +222,17 @@ pub(crate) fn draw(
             let rows: Vec<LatencyRow> = rows_in(folder)?;
             draw(study, &rows, figure.title)?
         }
-        (Study::Scaling(_), Draw::Scaling(draw)) => {
+        (Study::Scaling(study), Draw::Scaling(draw)) => {
             let rows: Vec<ScalingRow> = rows_in(folder)?;
-            draw(&growths(&rows), figure.title)?
+            draw(study, &rows, figure.title)?
         }
         (Study::Geometry(_), Draw::Geometry(draw)) => {
             let rows: Vec<PointRow> = rows_in(folder)?;
             draw(&tool_points(&rows), figure.title)?
         }
         (Study::Frontier(study), Draw::Frontier(draw)) => {
-            draw(&points(study, others)?, figure.title)?
+            let quality: Vec<MetricRow> = rows_in(&others(&study.quality))?;
+            draw(study, &points(study, others)?, &quality, figure.title)?
         }
         // Somebody's own experiment has the name of another kind's.
         _ => None,
@@ -298,6 +306,17 @@ fn seeds(counts: impl Iterator<Item = usize>) -> String {
         (Some(least), Some(most)) => format!("{least} to {most} seeds, by router"),
         _ => "no seeds".to_owned(),
     }
+}
+
+/// `minilm (metatool, toolbench), static (builtin)`, of datasets with their embedders.
+fn by_embedder<'a>(of_rows: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> String {
+    let embedders = embedders(of_rows.clone().map(|(_, embedder)| embedder));
+    let each = embedders.into_iter().map(|embedder| {
+        let own = of_rows.clone().filter(|(_, of)| *of == embedder);
+        let datasets = ordered(own.map(|(dataset, _)| dataset), &DATASETS);
+        format!("{embedder} ({})", datasets.join(", "))
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// The panels of rows, given by data set and embedder, side by side: data sets, each with its embedders.
