@@ -47,7 +47,7 @@ const AXES: [Axis; 2] = [
         of_llm: |llm| llm.dollars,
         known: "counted",
         from: -5.0,
-        to: 5.0,
+        to: 4.0,
         label: style::dollars,
     },
 ];
@@ -59,7 +59,7 @@ const PANEL: (u32, u32) = (520, 470);
 /// Of names.
 const LETTERS: u32 = 11;
 /// Between a column of names and its marks.
-const AWAY: i32 = 16;
+const AWAY: i32 = 14;
 
 pub(super) fn draw(
     study: &Frontier,
@@ -91,7 +91,7 @@ pub(super) fn draw(
                 by_embedder(embedders.iter().map(|(d, e)| (d.as_str(), e.as_str())))
             ),
             format!(
-                "Grey line: the best for no more. Shaded: an LLM that selects instead, of unknown quality. Its latency \
+                "Grey line: the best for no more time or money. Shaded: an LLM that selects instead, of unknown quality. Its latency \
                  is cited ({}), its tokens are counted, from the cheapest price to the dearest.",
                 study.llm.source
             ),
@@ -170,16 +170,18 @@ fn draw_panel(
     );
     let panel = [left_top.0, left_top.1, right_bottom.0, right_bottom.1];
     let mut written: Vec<Area> = Vec::new();
+    let mut right_end = panel[2];
     if let Some([from, to]) = (axis.of_llm)(llm) {
         let corners = [pixel(from, 1.0), pixel(to, floor)];
         area.draw(&Rectangle::new(corners, style::FAINT.mix(0.16).filled()))?;
         let words = format!("LLM, {}", axis.known);
-        let at = (corners[1].0, corners[0].1 + 12);
-        written.push([corners[0].0, corners[0].1, corners[1].0, corners[1].1]);
-        written.push([at.0 - width(area, &words, 12)?, at.1 - 8, at.0, at.1 + 8]);
+        let (x, y) = (corners[1].0, corners[1].1 - 12);
+        right_end = corners[0].0;
+        written.push([right_end, panel[1], x, panel[3]]);
+        written.push([x - width(area, &words, 12)?, y - 8, x, y + 8]);
         area.draw(&Text::new(
             words,
-            at,
+            (x, y),
             style::text(12, style::INK).pos(Pos::new(HPos::Right, VPos::Center)),
         ))?;
     }
@@ -216,7 +218,8 @@ fn draw_panel(
     }
     let (crowds, alone) = crowds(names);
     for crowd in crowds {
-        written.extend(name_crowd(area, panel, crowd, &written)?);
+        let clear = [panel[0], panel[1], right_end, panel[3]];
+        written.extend(name_crowd(area, clear, crowd, &alone)?);
     }
     beside(area, panel, LETTERS, &alone, &taken, written)
 }
@@ -236,7 +239,7 @@ fn best_by_then(points: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
 
 /// Names whose marks crowd so that each cannot have its own beside it, and those that can.
 fn crowds(names: Vec<Name>) -> (Vec<Vec<Name>>, Vec<Name>) {
-    const NEAR: (i32, i32) = (40, LETTERS as i32 + 3);
+    const NEAR: (i32, i32) = (40, 24);
     const CROWD: usize = 4;
     let near =
         |a: &Name, b: &Name| (a.at.0 - b.at.0).abs() < NEAR.0 && (a.at.1 - b.at.1).abs() < NEAR.1;
@@ -255,31 +258,45 @@ fn crowds(names: Vec<Name>) -> (Vec<Vec<Name>>, Vec<Name>) {
     (crowds, alone.into_iter().flatten().collect())
 }
 
-/// Names in a column to the right of their marks, or to the left where there is more room: what is `written`
-/// keeps clear.
+/// Names in a column to the right of their marks, or to the left if there is no room but there, above or below
+/// the marks that stand `alone` in its way.
 fn name_crowd(
     area: &Canvas<'_>,
-    panel: Area,
+    clear: Area,
     crowd: Vec<Name>,
-    written: &[Area],
+    alone: &[Name],
 ) -> Result<Vec<Area>> {
+    const LINE: i32 = LETTERS as i32 + 3;
     let mut widest = 0;
     for name in &crowd {
         widest = widest.max(width(area, &name.words, LETTERS)?);
     }
-    let ends = crowd.iter().map(|name| name.at.0);
-    let (first, last) = (ends.clone().min().unwrap_or(0), ends.max().unwrap_or(0));
-    let from = last + AWAY;
-    let ahead = written.iter().map(|place| place[0]).filter(|x| *x > last);
-    let is_room = from + widest < ahead.min().unwrap_or(panel[2]);
-    let (x, side) = match is_room {
-        true => (from, HPos::Left),
-        false => (first - AWAY, HPos::Right),
+    let ends = || crowd.iter().map(|name| name.at.0);
+    let (first, last) = (ends().min().unwrap_or(0), ends().max().unwrap_or(0));
+    let (left, right) = (first - AWAY, last + AWAY);
+    let is_on_the_left = right + widest > clear[2] && left - widest >= clear[0];
+    let (x, side, span) = match is_on_the_left {
+        true => (left, HPos::Right, left - widest..first),
+        false => (right, HPos::Left, last..right + widest),
     };
+    let heights = || crowd.iter().map(|name| name.at.1);
+    let (highest, lowest) = (heights().min().unwrap_or(0), heights().max().unwrap_or(0));
+    let in_the_way = || {
+        let near = |x: i32| (span.start - AWAY..span.end + AWAY).contains(&x);
+        alone
+            .iter()
+            .filter(move |name| near(name.at.0))
+            .map(|name| name.at.1)
+    };
+    let above = in_the_way().filter(|y| *y < highest).max();
+    let below = in_the_way().filter(|y| *y > lowest).min();
     let column = Column {
         x,
         side,
-        within: (panel[1] + 8, panel[3] - 8),
+        within: (
+            above.map_or(clear[1] + LINE / 2, |y| y + LINE),
+            below.map_or(clear[3] - LINE / 2, |y| y - LINE),
+        ),
         size: LETTERS,
     };
     column.write(area, crowd)

@@ -28,7 +28,7 @@ use oats_harness::{
     },
     tool_points,
 };
-use oats_llm::ModelPrice;
+use oats_llm::{ModelPrice, Prices};
 
 use crate::report::points;
 pub(crate) use style::title as router_title;
@@ -203,11 +203,11 @@ pub(crate) fn draw(
         (Study::Costs(_), Draw::Costs(draw)) => {
             let rows: Vec<CostRow> = rows_in(folder)?;
             let manifest = Manifest::read(&folder.join("manifest.json"))?;
-            let lists = manifest.as_ref().map(|of| &of.datasets);
-            let models = lists
-                .into_iter()
-                .flatten()
-                .find_map(|(dataset, _)| Some(manifest.as_ref()?.prices(dataset)?.models()));
+            let lists = manifest.iter().flat_map(|manifest| {
+                let datasets = manifest.datasets.keys();
+                datasets.filter_map(|dataset| manifest.prices(dataset))
+            });
+            let models = lists.map(Prices::models).next();
             draw(&rows, models.unwrap_or_default(), figure.title)?
         }
         (Study::Costs(_), Draw::Growth(draw)) => {

@@ -39,24 +39,31 @@ impl Column {
         names.sort_by_key(|name| name.at.1);
         let heights: Vec<i32> = names.iter().map(|name| name.at.1).collect();
         let line = self.size as i32 + 3;
-        let mut places = Vec::new();
-        for (name, y) in names.iter().zip(apart(&heights, line, self.within)) {
-            let style = style::text(self.size, name.colour);
-            let width = width(canvas, &name.words, self.size)?;
-            let (beside, left, away) = match self.side {
-                HPos::Right => (self.x + 4, self.x - width, -5),
-                _ => (self.x - 4, self.x, 5),
-            };
-            let leader = [(name.at.0 + away, name.at.1), (beside, y)];
+        let heights = apart(&heights, line, self.within);
+        let (leaves, arrives) = match self.side {
+            HPos::Right => (-5, 4),
+            _ => (5, -4),
+        };
+        for (name, y) in names.iter().zip(&heights) {
+            let leader = [(name.at.0 + leaves, name.at.1), (self.x + arrives, *y)];
             let stroke = name.colour.mix(0.4).stroke_width(1);
             canvas.draw(&PathElement::new(leader, stroke))?;
-            let anchor = Pos::new(self.side, VPos::Center);
-            canvas.draw(&Text::new(
-                name.words.clone(),
-                (self.x, y),
-                style.pos(anchor),
-            ))?;
-            places.push([left, y - line / 2, left + width, y + line / 2]);
+        }
+        let mut places = Vec::new();
+        for (name, y) in names.into_iter().zip(heights) {
+            let width = width(canvas, &name.words, self.size)?;
+            let left = match self.side {
+                HPos::Right => self.x - width,
+                _ => self.x,
+            };
+            let place = [left, y - line / 2, left + width, y + line / 2];
+            // No line of the chart runs through the letters.
+            let plate = [(place[0], place[1]), (place[2], place[3])];
+            canvas.draw(&Rectangle::new(plate, WHITE.filled()))?;
+            let words = style::text(self.size, name.colour);
+            let words = words.pos(Pos::new(self.side, VPos::Center));
+            canvas.draw(&Text::new(name.words, (self.x, y), words))?;
+            places.push(place);
         }
         Ok(places)
     }

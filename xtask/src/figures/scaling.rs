@@ -52,7 +52,7 @@ pub(super) fn draw(study: &Scaling, rows: &[ScalingRow], title: &str) -> Result<
     Ok(Some(svg))
 }
 
-/// `2 threads`, or from how few to how many.
+/// `2 threads`: the most.
 fn threads(growths: &[Growth]) -> String {
     let most = growths.iter().map(|growth| growth.threads).max();
     match most.unwrap_or(1) {

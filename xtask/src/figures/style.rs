@@ -62,7 +62,7 @@ pub(super) fn dashes(router: &str) -> Option<(i32, i32)> {
         ("-int8", (8, 4)),
         ("-gumbel", (8, 4)),
         ("-successes", (2, 4)),
-        ("-reinforce", (2, 8)),
+        ("-reinforce", (8, 4)),
         ("-no-attention", (8, 4)),
     ];
     let end = ENDS.iter().find(|(end, _)| router.ends_with(end));
