@@ -42,19 +42,21 @@ struct Figure {
     draw: Draw,
 }
 
-/// Makes the SVG, with the title, of the rows of one kind of experiment; `None` if there is nothing to
-/// show.
+/// A drawn figure; `None` if there is nothing to show.
+type Svg = Result<Option<String>>;
+
+/// Makes the SVG, with the title, of the rows of one kind of experiment.
 #[derive(Clone, Copy)]
 enum Draw {
-    Ranking(fn(&Shown<'_>, &str) -> Result<Option<String>>),
-    Metrics(fn(&Experiment, &[MetricRow], &str) -> Result<Option<String>>),
-    Tests(fn(&Experiment, &[TestRow], &str) -> Result<Option<String>>),
-    Costs(fn(&[CostRow], &[ModelPrice], &str) -> Result<Option<String>>),
-    Growth(fn(&[CostRow], &ModelPrice, &str) -> Result<Option<String>>),
-    Latency(fn(&Latency, &[LatencyRow], &str) -> Result<Option<String>>),
-    Scaling(fn(&Scaling, &[ScalingRow], &str) -> Result<Option<String>>),
-    Geometry(fn(&[ToolPoints<'_>], &str) -> Result<Option<String>>),
-    Frontier(fn(&Frontier, &FrontierPoints, &[MetricRow], &str) -> Result<Option<String>>),
+    Ranking(fn(&Shown<'_>, &str) -> Svg),
+    Metrics(fn(&Experiment, &[MetricRow], &str) -> Svg),
+    Tests(fn(&Experiment, &[TestRow], &str) -> Svg),
+    Costs(fn(&[CostRow], &[ModelPrice], &str) -> Svg),
+    Growth(fn(&[CostRow], &ModelPrice, &str) -> Svg),
+    Latency(fn(&Latency, &[LatencyRow], &str) -> Svg),
+    Scaling(fn(&Scaling, &[ScalingRow], &str) -> Svg),
+    Geometry(fn(&[ToolPoints<'_>], &str) -> Svg),
+    Frontier(fn(&Frontier, &FrontierPoints, &[MetricRow], &str) -> Svg),
 }
 
 const FIGURES: [Figure; 16] = [
