@@ -25,7 +25,6 @@ pub(super) fn draw(shown: &Shown<'_>, title: &str) -> Result<Option<String>> {
     }
     let pools = ordered(rows.iter().map(|row| row.pool.as_str()), &POOLS);
     let lines = lines(&rows);
-    let kinds = ordered(lines.iter().map(|line| line.kind), &[]);
     let size = (
         (PANEL.0 * pools.len() as u32).max(LEAST_WIDTH),
         TOP + PANEL.1 * lines.len() as u32,
@@ -41,7 +40,7 @@ pub(super) fn draw(shown: &Shown<'_>, title: &str) -> Result<Option<String>> {
             for (across, pool) in (0..).zip(&pools) {
                 let panel = Panel {
                     kind: line.kind,
-                    title: line.title(pool, kinds.len() > 1),
+                    title: line.title(pool, &lines),
                     rows: line.rows(&rows, pool),
                 };
                 if panel.rows.is_empty() {
@@ -100,19 +99,17 @@ impl Line<'_> {
             .collect()
     }
 
-    /// With the kind of outcomes where there are others.
-    fn title(&self, pool: &str, with_kind: bool) -> String {
-        let Self {
-            dataset,
-            split,
-            kind,
-            embedder,
-        } = self;
-        let title = format!("{dataset}, {split} split, {pool} ({embedder})");
-        match with_kind {
-            true => format!("{title}: {kind}"),
-            false => title,
+    /// Without a split or a kind of outcomes that all of `lines` share.
+    fn title(&self, pool: &str, lines: &[Self]) -> String {
+        let mut title = format!("{}, ", self.dataset);
+        if lines.iter().any(|other| other.split != self.split) {
+            title += &format!("{} split, ", self.split);
         }
+        title += &format!("{pool} ({})", self.embedder);
+        if lines.iter().any(|other| other.kind != self.kind) {
+            title += &format!(": {}", self.kind);
+        }
+        title
     }
 }
 
