@@ -3,10 +3,12 @@
 
 use anyhow::Result;
 use oats_harness::rows::MetricRow;
-use plotters::prelude::*;
+use plotters::{prelude::*, style::text_anchor::HPos};
 
 use super::{
-    DATASETS, POOLS, Shown, embedders, is_with, ordered,
+    DATASETS, POOLS, Shown, embedders, is_with,
+    names::{Column, Name},
+    ordered,
     style::{self, Canvas},
 };
 
@@ -14,9 +16,7 @@ const PANEL: (u32, u32) = (560, 460);
 const TOP: u32 = 96;
 const LEAST_WIDTH: u32 = 780;
 /// Room on the right of a panel for its lines' names.
-const LABELS: u32 = 158;
-/// Least distance between two of these names.
-const LABEL_HEIGHT: i32 = 15;
+const LABELS: u32 = 170;
 
 pub(super) fn draw(shown: &Shown<'_>, title: &str) -> Result<Option<String>> {
     let rows: Vec<&MetricRow> = shown.rows.iter().copied().filter(has_amount).collect();
@@ -40,7 +40,7 @@ pub(super) fn draw(shown: &Shown<'_>, title: &str) -> Result<Option<String>> {
             for (across, pool) in (0..).zip(&pools) {
                 let panel = Panel {
                     kind: line.kind,
-                    title: line.title(pool),
+                    title: line.title(pool, &lines),
                     rows: line.rows(&rows, pool),
                 };
                 if panel.rows.is_empty() {
@@ -99,14 +99,17 @@ impl Line<'_> {
             .collect()
     }
 
-    fn title(&self, pool: &str) -> String {
-        let Self {
-            dataset,
-            split,
-            embedder,
-            ..
-        } = self;
-        format!("{dataset}, {split} split, {pool} ({embedder})")
+    /// Without a split or a kind of outcomes that all of `lines` share.
+    fn title(&self, pool: &str, lines: &[Self]) -> String {
+        let mut title = format!("{}, ", self.dataset);
+        if lines.iter().any(|other| other.split != self.split) {
+            title += &format!("{} split, ", self.split);
+        }
+        title += &format!("{pool} ({})", self.embedder);
+        if lines.iter().any(|other| other.kind != self.kind) {
+            title += &format!(": {}", self.kind);
+        }
+        title
     }
 }
 
@@ -163,7 +166,8 @@ impl Panel<'_> {
             .x_desc(unit(self.kind))
             .y_desc(shown.metric_title())
             .draw()?;
-        let mut ends: Vec<(i32, &str)> = Vec::new();
+        let (left, top) = area.get_base_pixel();
+        let mut names: Vec<Name> = Vec::new();
         for router in &shown.routers {
             let line: Vec<(f64, &MetricRow)> = amounts
                 .iter()
@@ -186,22 +190,27 @@ impl Panel<'_> {
             chart.draw_series([Polygon::new(band, colour.mix(0.10).filled())])?;
             chart.draw_series(points.iter().map(|&at| Circle::new(at, 3, colour.filled())))?;
             let stroke = colour.stroke_width(2);
-            if style::is_variant(router) {
-                chart.draw_series(DashedLineSeries::new(points, 6, 4, stroke))?;
-            } else {
-                chart.draw_series(LineSeries::new(points, stroke))?;
-            }
-            ends.push((chart.backend_coord(&(*x, end.value.get())).1, router));
+            match style::dashes(router) {
+                Some((dash, gap)) => {
+                    chart.draw_series(DashedLineSeries::new(points, dash, gap, stroke))?
+                }
+                None => chart.draw_series(LineSeries::new(points, stroke))?,
+            };
+            let (x, y) = chart.backend_coord(&(*x, end.value.get()));
+            names.push(Name {
+                at: (x - left, y - top),
+                words: style::title(router).to_owned(),
+                colour,
+            });
         }
-        let (left, top) = area.get_base_pixel();
-        let x = chart.backend_coord(&(last, floor)).0 - left + 10;
-        for (y, router) in style::apart(ends, LABEL_HEIGHT) {
-            area.draw(&Text::new(
-                style::title(router).to_owned(),
-                (x, y - top - 7),
-                style::text(12, style::colour(router)),
-            ))?;
-        }
+        let pixel = |y: f64| chart.backend_coord(&(last, y));
+        let names_in = Column {
+            x: pixel(floor).0 - left + 22,
+            side: HPos::Left,
+            within: (pixel(ceiling).1 - top, pixel(floor).1 - top),
+            size: 12,
+        };
+        names_in.write(area, names)?;
         Ok(())
     }
 }

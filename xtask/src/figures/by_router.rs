@@ -79,6 +79,7 @@ fn draw_rows(
     };
     let pools = ordered(rows.iter().map(|row| row.pool.as_str()), &POOLS);
     let blocks = pools.into_iter().map(|pool| Block {
+        title: None,
         rows: style::rows(&routers),
         panels: columns(
             rows.iter()

@@ -4,10 +4,12 @@
 use anyhow::Result;
 use oats_harness::rows::{CostRow, DOLLARS};
 use oats_llm::ModelPrice;
-use plotters::prelude::*;
+use plotters::{prelude::*, style::text_anchor::HPos};
 
 use super::{
-    DATASETS, ordered,
+    DATASETS,
+    names::{Column, Name},
+    ordered,
     style::{self, Canvas},
 };
 
@@ -15,8 +17,6 @@ const PANEL: (u32, u32) = (600, 380);
 const TOP: u32 = 96;
 /// Room on the right of a panel for its lines' names.
 const LABELS: u32 = 176;
-/// Least distance between two of these names.
-const LABEL_HEIGHT: i32 = 15;
 
 /// What the axis of depths names.
 const DEPTHS: [f64; 7] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
@@ -48,9 +48,11 @@ pub(super) fn draw(rows: &[CostRow], model: &ModelPrice, title: &str) -> Result<
             "Both axes are logarithmic: twice the depth comes to at most twice as much where growth is linear, to \
              at most four times as much where it is quadratic."
                 .to_owned(),
-            "Candidates as functions where an LLM plans. Computed from counted parts, each step like the others; \
-             not observed."
-                .to_owned(),
+            format!(
+                "Candidates as functions where an LLM plans. Computed from parts counted by {tokenizer}, each step \
+                 like the others; not observed. Prices of {}.",
+                model.dated
+            ),
         ];
         style::heading(canvas, title, &lines)?;
         for (down, dataset) in (0..).zip(&datasets) {
@@ -137,7 +139,8 @@ fn draw_panel(
         .y_label_formatter(&|decade| show(*decade))
         .x_desc("depth: tool calls in the chain")
         .draw()?;
-    let mut ends = Vec::new();
+    let (left, top) = area.get_base_pixel();
+    let mut names = Vec::new();
     for (index, (strategy, name)) in STRATEGIES.iter().enumerate() {
         let mut points: Vec<(f64, f64)> = values
             .iter()
@@ -148,23 +151,27 @@ fn draw_panel(
         let Some(&end) = points.last() else {
             continue;
         };
-        ends.push((chart.backend_coord(&end).1, *name));
-        let stroke = style::series(index).stroke_width(2);
+        let (x, y) = chart.backend_coord(&end);
+        let colour = style::series(index);
+        names.push(Name {
+            at: (x - left, y - top),
+            words: (*name).to_owned(),
+            colour,
+        });
+        let stroke = colour.stroke_width(2);
         if *strategy == "native-cached" {
             chart.draw_series(DashedLineSeries::new(points, 6, 4, stroke))?;
         } else {
             chart.draw_series(LineSeries::new(points, stroke))?;
         }
     }
-    let (left, top) = area.get_base_pixel();
-    let x = chart.backend_coord(&(deepest, floor)).0 - left + 10;
-    for (y, name) in style::apart(ends, LABEL_HEIGHT) {
-        let index = STRATEGIES.iter().position(|(_, known)| *known == name);
-        area.draw(&Text::new(
-            name,
-            (x, y - top - 7),
-            style::text(12, style::series(index.unwrap_or(0))),
-        ))?;
-    }
+    let pixel = |y: f64| chart.backend_coord(&(deepest, y));
+    let names_in = Column {
+        x: pixel(floor).0 - left + 22,
+        side: HPos::Left,
+        within: (pixel(ceiling).1 - top, pixel(floor).1 - top),
+        size: 12,
+    };
+    names_in.write(area, names)?;
     Ok(())
 }

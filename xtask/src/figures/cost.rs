@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use oats_harness::rows::{CostRow, DOLLARS};
+use oats_llm::ModelPrice;
 use plotters::{
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
@@ -32,7 +33,7 @@ const BOTTOM: u32 = 64;
 /// Decades of the axis, from a tenth of a dollar to a million.
 const DECADES: (f64, f64) = (-1.0, 6.0);
 
-pub(super) fn draw(rows: &[CostRow], title: &str) -> Result<Option<String>> {
+pub(super) fn draw(rows: &[CostRow], models: &[ModelPrice], title: &str) -> Result<Option<String>> {
     let router = rows.iter().find(|row| row.scenario == "router");
     let rows: Vec<&CostRow> = rows
         .iter()
@@ -59,9 +60,12 @@ pub(super) fn draw(rows: &[CostRow], title: &str) -> Result<Option<String>> {
         TOP + height + BOTTOM,
     );
     let svg = style::svg(size, |canvas| {
-        let line = "Dollars per million selections by an LLM, means over all queries; each step of the \
-                    axis is ten times as much.";
-        style::heading(canvas, title, &[line.to_owned()])?;
+        let line = format!(
+            "Dollars per million selections by an LLM, means over all queries; each step of the axis is ten times \
+             as much.{}",
+            counted(&rows, models)
+        );
+        style::heading(canvas, title, &[line])?;
         legend(canvas, &prices)?;
         for (index, label) in shown.iter().enumerate() {
             let y = TOP + height - ROW * index as u32 - ROW / 2;
@@ -96,6 +100,20 @@ pub(super) fn draw(rows: &[CostRow], title: &str) -> Result<Option<String>> {
         Ok(())
     })?;
     Ok(Some(svg))
+}
+
+/// What the rows' tokens are counted with, and of when their prices are.
+fn counted(rows: &[&CostRow], models: &[ModelPrice]) -> String {
+    let tokenizers = ordered(rows.iter().map(|row| row.tokenizer.as_str()), &[]);
+    let priced = models
+        .iter()
+        .filter(|model| rows.iter().any(|row| row.price == model.name));
+    let dates = ordered(priced.map(|model| model.dated.as_str()), &[]);
+    let prices = match dates.is_empty() {
+        true => String::new(),
+        false => format!("; prices of {}", dates.join(", ")),
+    };
+    format!(" Tokens of {}{prices}.", tokenizers.join(", "))
 }
 
 fn legend(canvas: &Canvas<'_>, prices: &[&str]) -> Result<()> {

@@ -57,6 +57,7 @@ pub(super) fn draw(
                 .collect(),
         };
         Block {
+            title: (baselines.len() > 1).then(|| format!("from {}", style::title(baseline))),
             rows: routers
                 .iter()
                 .map(|router| (short(router, baseline), style::INK))
@@ -81,7 +82,7 @@ pub(super) fn draw(
                 splits.join(" and "),
                 seeds(rows.iter().filter_map(|row| row.seeds())),
             ),
-            "Filled: the interval does not hold 0.".to_owned(),
+            "Filled: the interval does not hold 0, green above it, violet below.".to_owned(),
         ],
         legend: Vec::new(),
         left: 240,
@@ -130,7 +131,11 @@ fn mark(row: &TestRow, routers: &[&str]) -> Option<Mark> {
         interval: (low, high),
         shape: if is_clear { Shape::Dot } else { Shape::Ring },
         colour: if is_clear {
-            style::series(if value > 0.0 { 5 } else { 0 })
+            if value > 0.0 {
+                style::BETTER
+            } else {
+                style::WORSE
+            }
         } else {
             style::FAINT
         },

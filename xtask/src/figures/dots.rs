@@ -40,6 +40,8 @@ pub(super) struct Dots<'a> {
 
 /// Panels side by side that share their rows.
 pub(super) struct Block<'a> {
+    /// Over its rows' labels.
+    pub(super) title: Option<String>,
     pub(super) rows: Vec<(&'a str, RGBColor)>,
     pub(super) panels: Vec<Panel>,
 }
@@ -118,11 +120,17 @@ impl Dots<'_> {
         panels: &[Panel],
         top: u32,
     ) -> Result<()> {
-        for (position, (label, colour)) in block.rows.iter().enumerate() {
+        let label = |words: &str, y: u32, size: u32, colour: RGBColor| {
+            let style = style::text(size, colour).pos(Pos::new(HPos::Right, VPos::Center));
+            let at = (self.left as i32 - 10, y as i32);
+            canvas.draw(&Text::new(words.to_owned(), at, style))
+        };
+        if let Some(title) = &block.title {
+            label(title, top - 14, 14, style::INK)?;
+        }
+        for (position, (row, colour)) in block.rows.iter().enumerate() {
             let y = top + self.row * position as u32 + self.row / 2;
-            let anchor = Pos::new(HPos::Right, VPos::Center);
-            let words = style::text(15, *colour).pos(anchor);
-            canvas.draw(&Text::new(*label, (self.left as i32 - 10, y as i32), words))?;
+            label(row, y, 15, *colour)?;
         }
         for (column, panel) in panels.iter().enumerate() {
             let left = self.left + PANEL_WIDTH * column as u32;

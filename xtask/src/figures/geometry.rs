@@ -9,6 +9,7 @@ use plotters::{
 
 use super::{
     DATASETS,
+    names::{Name, Spot, along, beside},
     style::{self, Canvas},
 };
 
@@ -22,13 +23,11 @@ const HEAD: i32 = 52;
 const MARGIN: i32 = 14;
 
 const TOOL: RGBColor = style::INK;
-const POSITIVE: RGBColor = RGBColor(0, 158, 115);
-const NEGATIVE: RGBColor = RGBColor(213, 94, 0);
-const TEST: RGBColor = RGBColor(0, 114, 178);
-const RIVAL: RGBColor = RGBColor(204, 121, 167);
-
-/// In pixels.
-type Spot = (i32, i32);
+const POSITIVE: RGBColor = style::BETTER;
+const NEGATIVE: RGBColor = style::WORSE;
+/// No router's either.
+const TEST: RGBColor = RGBColor(200, 16, 46);
+const RIVAL: RGBColor = style::FAINT;
 
 /// A mark by its colour.
 type Mark = fn(&Canvas<'_>, Spot, RGBColor) -> Result<()>;
@@ -144,14 +143,21 @@ fn draw_panel(area: &Canvas<'_>, tool: &ToolPoints<'_>) -> Result<()> {
             taken.push(frame.pixel(place));
         }
     }
-    let mut labels: Vec<(Spot, String, RGBColor)> = Vec::new();
+    let mut labels: Vec<Name> = Vec::new();
+    let mut label = |at: Spot, words: &str, colour: RGBColor| {
+        labels.push(Name {
+            at,
+            words: words.to_owned(),
+            colour,
+        });
+    };
     if let Some((name, places)) = rival {
         let ends = places.map(|place| frame.pixel(place));
         arrow(area, &ends, RIVAL)?;
         open_triangle(area, ends[0], RIVAL)?;
         triangle(area, ends[1], RIVAL)?;
         taken.extend(along(&ends));
-        labels.push((ends[0], name.to_owned(), RIVAL));
+        label(ends[0], name, RIVAL);
     }
     let path: Vec<Spot> = path.iter().map(|&place| frame.pixel(place)).collect();
     arrow(area, &path, TOOL)?;
@@ -164,13 +170,14 @@ fn draw_panel(area: &Canvas<'_>, tool: &ToolPoints<'_>) -> Result<()> {
     if let Some((_, place)) = test {
         square(area, frame.pixel(place), TEST)?;
         taken.push(frame.pixel(place));
-        labels.push((frame.pixel(place), "test query".to_owned(), TEST));
+        label(frame.pixel(place), "test query", TEST);
     }
-    labels.push((frame.pixel(original), "original".to_owned(), TOOL));
+    label(frame.pixel(original), "original", TOOL);
     if path.len() > 1 {
-        labels.push((frame.pixel(refined), "refined".to_owned(), TOOL));
+        label(frame.pixel(refined), "refined", TOOL);
     }
-    write_labels(area, &frame, &labels, &taken)
+    let within = [frame.left, frame.top, frame.right, frame.bottom];
+    beside(area, within, 13, &labels, &taken, Vec::new())
 }
 
 /// Where a panel's points are drawn, with one scale for both axes.
@@ -218,93 +225,6 @@ impl Frame {
             (middle[1] - y).round() as i32,
         )
     }
-}
-
-/// A rectangle of pixels: left, top, right, bottom.
-type Area = [i32; 4];
-
-/// Names beside their points, where they hide the fewest marks and no other name, with a line to those that
-/// stand off.
-fn write_labels(
-    area: &Canvas<'_>,
-    frame: &Frame,
-    labels: &[(Spot, String, RGBColor)],
-    taken: &[Spot],
-) -> Result<()> {
-    let mut written: Vec<Area> = Vec::new();
-    for (at, words, colour) in labels {
-        let style = style::text(13, *colour);
-        let (width, height) = area.estimate_text_size(words, &style)?;
-        let (width, height) = (width as i32 + 2, height as i32 + 2);
-        let around = |away: i32| {
-            let (x, y) = *at;
-            let (half, middle) = (width / 2, height / 2);
-            [
-                (x + away, y - middle),
-                (x - away - width, y - middle),
-                (x - half, y - away - height),
-                (x - half, y + away),
-                (x + away, y - away - height),
-                (x + away, y + away),
-                (x - away - width, y - away - height),
-                (x - away - width, y + away),
-            ]
-            .map(|(left, top)| (away, [left, top, left + width, top + height]))
-        };
-        let free = |place: &Area| {
-            place[0] > frame.left + 2
-                && place[1] > frame.top + 2
-                && place[2] < frame.right - 2
-                && place[3] < frame.bottom - 2
-                && !written.iter().any(|other| overlap(place, other))
-        };
-        let hidden = |place: &Area| {
-            const MARK: i32 = 5;
-            let covers = |(x, y): &&Spot| overlap(place, &[x - MARK, y - MARK, x + MARK, y + MARK]);
-            taken.iter().filter(covers).count()
-        };
-        let places = [10, 22, 40, 64, 92].into_iter().flat_map(around);
-        let best = places
-            .filter(|(_, place)| free(place))
-            .min_by_key(|(away, place)| (hidden(place), *away));
-        let Some((away, place)) = best else {
-            continue;
-        };
-        if away > 10 {
-            let near = (
-                at.0.clamp(place[0], place[2]),
-                at.1.clamp(place[1], place[3]),
-            );
-            let line = PathElement::new([*at, near], colour.mix(0.5).stroke_width(1));
-            area.draw(&line)?;
-        }
-        area.draw(&Text::new(
-            words.clone(),
-            (place[0] + 1, place[1] + 1),
-            style,
-        ))?;
-        written.push(place);
-    }
-    Ok(())
-}
-
-/// Spots on the lines through points, close enough together that no name fits between them.
-fn along(points: &[Spot]) -> Vec<Spot> {
-    const STEPS: i32 = 24;
-    let between = |pair: &[Spot]| {
-        let (from, to) = (pair[0], pair[1]);
-        (0..=STEPS)
-            .map(|step| {
-                let on = |from: i32, to: i32| from + (to - from) * step / STEPS;
-                (on(from.0, to.0), on(from.1, to.1))
-            })
-            .collect::<Vec<_>>()
-    };
-    points.windows(2).flat_map(between).collect()
-}
-
-fn overlap(one: &Area, other: &Area) -> bool {
-    one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3]
 }
 
 /// A line through points with a head at its end, if that is far enough from its beginning.

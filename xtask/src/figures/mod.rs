@@ -12,6 +12,7 @@ mod dots;
 mod frontier;
 mod geometry;
 mod latency;
+mod names;
 mod peers;
 mod scaling;
 mod sets;
@@ -21,14 +22,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use oats_harness::{
-    Experiment, FrontierPoints, Growth, Latency, Manifest, Study, ToolPoints, growths,
+    Experiment, Frontier, FrontierPoints, Latency, Manifest, Scaling, Study, ToolPoints,
     rows::{
         ComparedRow, CostRow, LatencyRow, MetricRow, PeerRow, PointRow, Row, ScalingRow, TestRow,
         means_over_most_seeds, rows_in,
     },
     tool_points,
 };
-use oats_llm::ModelPrice;
+use oats_llm::{ModelPrice, Prices};
 
 use crate::report::points;
 pub(crate) use style::title as router_title;
@@ -42,19 +43,21 @@ struct Figure {
     draw: Draw,
 }
 
-/// Makes the SVG, with the title, of the rows of one kind of experiment; `None` if there is nothing to
-/// show.
+/// A drawn figure; `None` if there is nothing to show.
+type Svg = Result<Option<String>>;
+
+/// Makes the SVG, with the title, of the rows of one kind of experiment.
 #[derive(Clone, Copy)]
 enum Draw {
-    Ranking(fn(&Shown<'_>, &str) -> Result<Option<String>>),
-    Metrics(fn(&Experiment, &[MetricRow], &str) -> Result<Option<String>>),
-    Tests(fn(&Experiment, &[TestRow], &str) -> Result<Option<String>>),
-    Costs(fn(&[CostRow], &str) -> Result<Option<String>>),
-    Growth(fn(&[CostRow], &ModelPrice, &str) -> Result<Option<String>>),
-    Latency(fn(&Latency, &[LatencyRow], &str) -> Result<Option<String>>),
-    Scaling(fn(&[Growth], &str) -> Result<Option<String>>),
-    Geometry(fn(&[ToolPoints<'_>], &str) -> Result<Option<String>>),
-    Frontier(fn(&FrontierPoints, &str) -> Result<Option<String>>),
+    Ranking(fn(&Shown<'_>, &str) -> Svg),
+    Metrics(fn(&Experiment, &[MetricRow], &str) -> Svg),
+    Tests(fn(&Experiment, &[TestRow], &str) -> Svg),
+    Costs(fn(&[CostRow], &[ModelPrice], &str) -> Svg),
+    Growth(fn(&[CostRow], &ModelPrice, &str) -> Svg),
+    Latency(fn(&Latency, &[LatencyRow], &str) -> Svg),
+    Scaling(fn(&Scaling, &[ScalingRow], &str) -> Svg),
+    Geometry(fn(&[ToolPoints<'_>], &str) -> Svg),
+    Frontier(fn(&Frontier, &FrontierPoints, &[MetricRow], &str) -> Svg),
 }
 
 const FIGURES: [Figure; 16] = [
@@ -202,7 +205,13 @@ pub(crate) fn draw(
         }
         (Study::Costs(_), Draw::Costs(draw)) => {
             let rows: Vec<CostRow> = rows_in(folder)?;
-            draw(&rows, figure.title)?
+            let manifest = Manifest::read(&folder.join("manifest.json"))?;
+            let lists = manifest.iter().flat_map(|manifest| {
+                let datasets = manifest.datasets.keys();
+                datasets.filter_map(|dataset| manifest.prices(dataset))
+            });
+            let models = lists.map(Prices::models).next();
+            draw(&rows, models.unwrap_or_default(), figure.title)?
         }
         (Study::Costs(_), Draw::Growth(draw)) => {
             let rows: Vec<CostRow> = rows_in(folder)?;
@@ -216,16 +225,17 @@ pub(crate) fn draw(
             let rows: Vec<LatencyRow> = rows_in(folder)?;
             draw(study, &rows, figure.title)?
         }
-        (Study::Scaling(_), Draw::Scaling(draw)) => {
+        (Study::Scaling(study), Draw::Scaling(draw)) => {
             let rows: Vec<ScalingRow> = rows_in(folder)?;
-            draw(&growths(&rows), figure.title)?
+            draw(study, &rows, figure.title)?
         }
         (Study::Geometry(_), Draw::Geometry(draw)) => {
             let rows: Vec<PointRow> = rows_in(folder)?;
             draw(&tool_points(&rows), figure.title)?
         }
         (Study::Frontier(study), Draw::Frontier(draw)) => {
-            draw(&points(study, others)?, figure.title)?
+            let quality: Vec<MetricRow> = rows_in(&others(&study.quality))?;
+            draw(study, &points(study, others)?, &quality, figure.title)?
         }
         // Somebody's own experiment has the name of another kind's.
         _ => None,
@@ -306,6 +316,17 @@ fn seeds(counts: impl Iterator<Item = usize>) -> String {
         (Some(least), Some(most)) => format!("{least} to {most} seeds, by router"),
         _ => "no seeds".to_owned(),
     }
+}
+
+/// `minilm (metatool, toolbench), static (builtin)`, of datasets with their embedders.
+fn by_embedder<'a>(of_rows: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> String {
+    let embedders = embedders(of_rows.clone().map(|(_, embedder)| embedder));
+    let each = embedders.into_iter().map(|embedder| {
+        let own = of_rows.clone().filter(|(_, of)| *of == embedder);
+        let datasets = ordered(own.map(|(dataset, _)| dataset), &DATASETS);
+        format!("{embedder} ({})", datasets.join(", "))
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// The panels of rows, given by data set and embedder, side by side: data sets, each with its embedders.

@@ -1,4 +1,4 @@
-//! Ours and the peers by their median times: a panel for each dataset, a line for each side, by task.
+//! Ours and the peers by their times, p50 to p99: a panel for each dataset, a line for each side, by task.
 
 use anyhow::Result;
 use oats_harness::rows::PeerRow;
@@ -29,9 +29,19 @@ const MARGINS: (u32, u32) = (190, 50);
 /// A line of a panel.
 enum Line<'a> {
     Task(&'a str),
-    /// A side's milliseconds, from few threads to many.
-    Side(&'a str, Vec<f64>),
+    /// A side's times, from few threads to many.
+    Side(&'a str, Vec<Time>),
 }
+
+/// In milliseconds.
+#[derive(Clone, Copy)]
+struct Time {
+    p50: f64,
+    p99: f64,
+}
+
+/// Others' libraries are no router's colour.
+const OTHERS: RGBColor = RGBColor(110, 110, 110);
 
 pub(super) fn draw(rows: &[PeerRow], title: &str) -> Result<Option<String>> {
     let datasets = ordered(rows.iter().map(|row| row.dataset.as_str()), &DATASETS);
@@ -47,7 +57,7 @@ pub(super) fn draw(rows: &[PeerRow], title: &str) -> Result<Option<String>> {
             Line::Side(_, times) => times.as_slice(),
             Line::Task(_) => &[],
         });
-    let decades = style::decades(times.copied());
+    let decades = style::decades(times.flat_map(|time| [time.p50, time.p99]));
     let most = panels.iter().map(|(_, lines)| lines.len()).max();
     let (Some(decades), Some(most)) = (decades, most) else {
         return Ok(None);
@@ -56,9 +66,13 @@ pub(super) fn draw(rows: &[PeerRow], title: &str) -> Result<Option<String>> {
     let size = ((WIDTH * panels.len() as u32).max(900), TOP + height);
     let svg = style::svg(size, |canvas| {
         let lines = [
-            "Median milliseconds within one run, over the whole catalogue; of requests, test queries of the query split."
+            "Milliseconds within one run. Mark: p50; the line ends at p99. Requests: test queries of the query split, \
+             over the whole catalogue."
                 .to_owned(),
-            "Filled: one thread; rings: more. Orange: the routers here; blue: other libraries.".to_owned(),
+            format!(
+                "Filled: one thread; rings: {}. Routers here have their colour in all figures; grey: other libraries.",
+                threads(rows)
+            ),
         ];
         style::heading(canvas, title, &lines)?;
         for (column, (dataset, lines)) in panels.iter().enumerate() {
@@ -76,34 +90,47 @@ pub(super) fn draw(rows: &[PeerRow], title: &str) -> Result<Option<String>> {
 fn lines<'a>(rows: &'a [PeerRow], dataset: &str) -> Vec<Line<'a>> {
     let mut lines = Vec::new();
     for (task, title) in TASKS {
-        let mut timed: Vec<(&str, usize, f64)> = rows
-            .iter()
-            .filter(|row| row.dataset == dataset && row.task == task && row.quantity == "p50-ms")
+        let of = |quantity: &str, like: Option<&PeerRow>| -> Vec<&'a PeerRow> {
+            rows.iter()
+                .filter(|row| {
+                    row.dataset == dataset && row.task == task && row.quantity == quantity
+                })
+                .filter(|row| {
+                    like.is_none_or(|like| row.peer == like.peer && row.threads == like.threads)
+                })
+                .collect()
+        };
+        let mut timed: Vec<(&str, usize, Time)> = of("p50-ms", None)
+            .into_iter()
             .filter_map(|row| {
+                let p50 = row.value.get();
+                let p99 = of("p99-ms", Some(row))
+                    .first()
+                    .map_or(p50, |row| row.value.get());
                 Some((
                     row.peer.as_str(),
                     row.threads.parse().ok()?,
-                    row.value.get(),
+                    Time { p50, p99 },
                 ))
             })
             .collect();
         timed.sort_by_key(|&(_, threads, _)| threads);
-        let mut sides: Vec<(&str, Vec<f64>)> = Vec::new();
-        for (side, _, value) in timed {
+        let mut sides: Vec<(&str, Vec<Time>)> = Vec::new();
+        for (side, _, time) in timed {
             match sides.iter_mut().find(|(name, _)| *name == side) {
-                Some((_, values)) => values.push(value),
-                None => sides.push((side, vec![value])),
+                Some((_, times)) => times.push(time),
+                None => sides.push((side, vec![time])),
             }
         }
         if sides.is_empty() {
             continue;
         }
-        sides.sort_by(|(_, a), (_, b)| a[0].total_cmp(&b[0]));
+        sides.sort_by(|(_, a), (_, b)| a[0].p50.total_cmp(&b[0].p50));
         lines.push(Line::Task(title));
         lines.extend(
             sides
                 .into_iter()
-                .map(|(side, values)| Line::Side(side, values)),
+                .map(|(side, times)| Line::Side(side, times)),
         );
     }
     lines
@@ -147,19 +174,57 @@ fn draw_panel(
                     style::text(12, style::INK).pos(anchor),
                 ))?;
             }
-            Line::Side(side, values) => {
-                let colour = style::series(if side.starts_with("oats ") { 0 } else { 5 });
+            Line::Side(side, times) => {
+                let colour = colour(side);
                 let text = style::text(12, colour).pos(anchor);
                 area.draw(&Text::new(*side, (edge - 6, y), text))?;
-                for (index, value) in values.iter().enumerate() {
-                    let at = pixel(value.log10());
+                for (index, time) in times.iter().enumerate() {
+                    // One thread's line above the others'.
+                    let lane = if index == 0 { -3 } else { 3 };
+                    let [at, end] = [time.p50, time.p99].map(|ms| {
+                        let (x, y) = pixel(ms.log10());
+                        (x, y + lane)
+                    });
+                    let stroke = colour.mix(0.7).stroke_width(1);
+                    area.draw(&PathElement::new([at, end], stroke))?;
                     match index {
                         0 => area.draw(&Circle::new(at, 4, colour.filled()))?,
-                        _ => area.draw(&Circle::new(at, 6, colour.stroke_width(1)))?,
+                        _ => {
+                            area.draw(&Circle::new(at, 4, WHITE.filled()))?;
+                            area.draw(&Circle::new(at, 4, colour.stroke_width(1)))?;
+                        }
                     }
                 }
             }
         }
     }
     Ok(())
+}
+
+/// The router's of a side that is here: `oats dense minilm` has that of `dense`.
+fn colour(side: &str) -> RGBColor {
+    let Some(router) = side.strip_prefix("oats ") else {
+        return OTHERS;
+    };
+    match router.split(' ').next() {
+        Some("s1") => style::colour("oats-s1"),
+        kind => style::colour(kind.unwrap_or_default()),
+    }
+}
+
+/// `2 threads`, of the rows on more than one.
+fn threads(rows: &[PeerRow]) -> String {
+    let more = rows
+        .iter()
+        .filter_map(|row| row.threads.parse::<usize>().ok());
+    let more: std::collections::BTreeSet<usize> = more.filter(|threads| *threads > 1).collect();
+    let more: Vec<String> = more.iter().map(ToString::to_string).collect();
+    format!(
+        "{} threads",
+        if more.is_empty() {
+            "more".to_owned()
+        } else {
+            more.join(", ")
+        }
+    )
 }

@@ -8,7 +8,7 @@ use oats_harness::{
 };
 
 use super::{
-    DATASETS, POOLS,
+    DATASETS, POOLS, by_embedder,
     dots::{Block, Dots, Mark, Panel, Shape},
     ordered, seeds, style,
 };
@@ -68,6 +68,7 @@ pub(super) fn draw(
         columns.extend(subsets.into_iter().map(|subset| (dataset, subset)));
     }
     let block = |pool: &str| Block {
+        title: None,
         rows: style::rows(&routers),
         panels: columns
             .iter()
@@ -86,8 +87,12 @@ pub(super) fn draw(
     let splits = ordered(rows.iter().map(|row| row.split.as_str()), &[]);
     let dots = Dots {
         caption: vec![format!(
-            "Split: {}. Means over {}; bars: 95 % bootstrap intervals over distinct test queries.",
+            "Split: {}. Embedder: {}. Means over {}; bars: 95 % bootstrap intervals over distinct test queries.",
             splits.join(" and "),
+            by_embedder(
+                rows.iter()
+                    .map(|row| (row.dataset.as_str(), row.embedder.as_str()))
+            ),
             seeds(rows.iter().filter_map(|row| row.seeds())),
         )],
         legend: METRICS

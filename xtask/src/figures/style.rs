@@ -22,6 +22,11 @@ pub(super) const INK: RGBColor = RGBColor(34, 34, 34);
 pub(super) const FAINT: RGBColor = RGBColor(110, 110, 110);
 pub(super) const GRID: RGBColor = RGBColor(226, 226, 226);
 
+/// The signs of a difference, and of examples for and against: no router has these colours, and the colour-blind
+/// tell them apart.
+pub(super) const BETTER: RGBColor = RGBColor(77, 146, 33);
+pub(super) const WORSE: RGBColor = RGBColor(148, 0, 211);
+
 /// A router's colour: the palette of Okabe and Ito (2008), and where that ends, of Tol (2021); the
 /// colour-blind can read both.
 pub(super) fn colour(router: &str) -> RGBColor {
@@ -46,19 +51,22 @@ pub(super) fn colour(router: &str) -> RGBColor {
         .map_or(RGBColor(120, 120, 120), |(_, colour)| *colour)
 }
 
-/// Whether the router is a variant that is drawn dashed, beside the one whose colour it shares.
-pub(super) fn is_variant(router: &str) -> bool {
-    [
-        "no-outcomes",
-        "gated",
-        "gumbel",
-        "successes",
-        "no-attention",
-        "-int8",
-        "-se",
-    ]
-    .iter()
-    .any(|end| router.ends_with(end))
+/// A dash and the gap after it in pixels, of a router that is a variant of one whose colour it shares; `None` for
+/// a solid line. Variants of the same colour have dashes of their own.
+pub(super) fn dashes(router: &str) -> Option<(i32, i32)> {
+    const ENDS: [(&str, (i32, i32)); 9] = [
+        ("-se-no-outcomes", (2, 4)),
+        ("-no-outcomes", (2, 8)),
+        ("-se", (8, 4)),
+        ("-gated", (8, 4)),
+        ("-int8", (8, 4)),
+        ("-gumbel", (8, 4)),
+        ("-successes", (2, 4)),
+        ("-reinforce", (8, 4)),
+        ("-no-attention", (8, 4)),
+    ];
+    let end = ENDS.iter().find(|(end, _)| router.ends_with(end));
+    end.map(|(_, dashes)| *dashes)
 }
 
 /// What a router is called in figures.
@@ -164,20 +172,32 @@ pub(super) fn dollars(decade: f64) -> String {
     }
 }
 
-/// Labels with the heights they belong to, moved down as far as needed to stand apart.
-pub(super) fn apart(mut labels: Vec<(i32, &str)>, least: i32) -> Vec<(i32, &str)> {
-    labels.sort_unstable();
-    let mut free = i32::MIN;
-    for (y, _) in &mut labels {
-        *y = (*y).max(free);
-        free = *y + least;
-    }
-    labels
+/// Text in the figures' only face, in the colour or as much darker as it takes to be read.
+pub(super) fn text(size: u32, colour: RGBColor) -> TextStyle<'static> {
+    ("sans-serif", size).into_font().color(&text_of(colour))
 }
 
-/// Text in the figures' only face.
-pub(super) fn text(size: u32, colour: RGBColor) -> TextStyle<'static> {
-    ("sans-serif", size).into_font().color(&colour)
+/// The lightest shade of the colour that can be read on white: marks may be paler than letters. The WCAG asks for
+/// 4.5 to 1, which 5 to 1 still is where the page dims figures in the dark.
+fn text_of(colour: RGBColor) -> RGBColor {
+    const LEAST: f64 = 5.0;
+    let shade = |percent: u16| {
+        let part = |value: u8| (u16::from(value) * percent / 100) as u8;
+        RGBColor(part(colour.0), part(colour.1), part(colour.2))
+    };
+    let mut shades = (0..=100).rev().map(shade);
+    shades
+        .find(|shade| 1.05 / (luminance(*shade) + 0.05) >= LEAST)
+        .unwrap_or(BLACK)
+}
+
+/// Relative luminance, from 0 for black to 1 for white.
+fn luminance(RGBColor(red, green, blue): RGBColor) -> f64 {
+    let linear = |value: u8| match f64::from(value) / 255.0 {
+        dark @ ..=0.04045 => dark / 12.92,
+        light => ((light + 0.055) / 1.055).powf(2.4),
+    };
+    0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
 }
 
 /// A title with lines below it, at the top left.
@@ -266,4 +286,37 @@ fn png_of(pixels: &tiny_skia::Pixmap) -> Result<Vec<u8>> {
     writer.write_chunk(png::chunk::IDAT, &compress_to_vec_zlib(&rows, 9))?;
     writer.finish()?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pale_colours_are_darker_in_text() {
+        assert_eq!(text_of(INK), INK);
+        for router in ["bm25", "adapter-ridge", "oats-s2-se", "linear", "random"] {
+            let RGBColor(red, green, blue) = text_of(colour(router));
+            let contrast = 1.05 / (luminance(RGBColor(red, green, blue)) + 0.05);
+            assert!((5.0..5.4).contains(&contrast), "{router}: {contrast}");
+        }
+        // The pairs by which the WCAG's formula is known.
+        assert!((luminance(WHITE) - 1.0).abs() < 1e-9);
+        assert!((1.05 / (luminance(RGBColor(119, 119, 119)) + 0.05) - 4.48).abs() < 0.01);
+    }
+
+    #[test]
+    fn routers_of_one_colour_have_lines_of_their_own() {
+        let routers = [
+            "oats-s2-s1",
+            "oats-s2-se",
+            "oats-s2-se-no-outcomes",
+            "oats-s2-s1-no-outcomes",
+        ];
+        for (index, one) in routers.iter().enumerate() {
+            for other in &routers[index + 1..] {
+                assert_ne!(dashes(one), dashes(other), "{one} and {other}");
+            }
+        }
+    }
 }
