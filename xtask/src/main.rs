@@ -24,8 +24,8 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Tool selection without an LLM in the request path: reproduce, run, try, time, compare, draw,
-/// report, label, fetch, distil.
+/// Tool selection without an LLM in the request path: reproduce, run, try, time, compare, rank,
+/// draw, report, label, fetch, distil.
 ///
 /// Exit code: 0 if all is well, 1 if the numbers contradict the committed ones or fell, 2 on bad input or if
 /// something needed is missing.
@@ -51,6 +51,7 @@ enum Command {
     Run(commands::run::Args),
     Route(commands::route::Args),
     Compare(commands::compare::Args),
+    Leaderboard(commands::leaderboard::Args),
     Latency(commands::latency::Args),
     Peers(commands::peers::Args),
     Figures(commands::figures::Args),
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args),
         Command::Route(args) => commands::route::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
+        Command::Leaderboard(args) => commands::leaderboard::run(&args),
         Command::Latency(args) => commands::latency::run(&args),
         Command::Peers(args) => commands::peers::run(&args),
         Command::Figures(args) => commands::figures::run(&args),

@@ -1,12 +1,15 @@
 //! Tables for the terminal, at most [`WIDTH`] columns wide.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use oats_harness::{
     Comparison, Costs, Experiment, Frontier, FrontierPoints, Latency, Manifest, growths,
     rows::{
-        ChangedRow, ComparedRow, CostRow, DOLLARS, LatencyRow, MetricRow, NONE, Number, PointRow,
-        Row, ScalingRow, means_over_most_seeds,
+        ChangedRow, ComparedRow, CostRow, DOLLARS, LatencyRow, LeaderboardRow, MetricRow, NONE,
+        Number, PointRow, Row, ScalingRow, means_over_most_seeds,
     },
     tool_points,
 };
@@ -78,6 +81,24 @@ impl Table {
             }
         }
         widths
+    }
+
+    /// The whole table, nothing cut, as Markdown has it.
+    pub(crate) fn markdown(&self) -> String {
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let ruler: Vec<String> = (self.columns.iter())
+            .map(|column| match column {
+                Column::Text => "---".to_owned(),
+                Column::Number => "---:".to_owned(),
+            })
+            .collect();
+        let (headings, rows) = self.rows.split_at(self.headings);
+        let escaped = rows.iter().map(|row| {
+            let cells = row.iter().map(|cell| cell.replace('|', "\\|"));
+            line(&cells.collect::<Vec<_>>())
+        });
+        let headings: String = headings.iter().map(|row| line(row)).collect();
+        headings + &line(&ruler) + &escaped.collect::<String>()
     }
 }
 
@@ -210,6 +231,96 @@ fn of_dataset(experiment: &Experiment, rows: &[&MetricRow]) -> Table {
         }
     }
     table
+}
+
+/// A table for each data set, pool and embedder with what it is headed by, and one of mean ranks.
+fn of_leaderboard(rows: &[LeaderboardRow]) -> Vec<(String, Table)> {
+    let place = |row: &LeaderboardRow| {
+        [
+            &row.dataset,
+            &row.split,
+            &row.outcomes,
+            &row.pool,
+            &row.embedder,
+        ]
+        .map(String::clone)
+    };
+    let mut sorted: Vec<&LeaderboardRow> = rows.iter().collect();
+    sorted.sort_by_key(|row| (place(row), row.rank));
+    let mut tables = Vec::new();
+    for group in sorted.chunk_by(|a, b| place(a) == place(b)) {
+        let Some(first) = group.first() else { continue };
+        let mut table = Table::new([
+            ("rank", Column::Number),
+            ("router", Column::Text),
+            ("seeds", Column::Number),
+            (first.metric.as_str(), Column::Number),
+            ("95 %", Column::Number),
+            ("groups", Column::Text),
+        ]);
+        for row in group {
+            table.row([
+                row.rank.to_string(),
+                row.router.clone(),
+                row.seeds().unwrap_or(1).to_string(),
+                format!("{:.3}", row.value.get()),
+                format!("{:.3} to {:.3}", row.ci_low.get(), row.ci_high.get()),
+                row.groups.clone(),
+            ]);
+        }
+        let heading = format!(
+            "{}, {} split, {}, {}",
+            first.dataset, first.split, first.pool, first.embedder
+        );
+        tables.push((heading, table));
+    }
+    if tables.len() > 1 {
+        tables.push(("Mean ranks over these tables".to_owned(), mean_ranks(rows)));
+    }
+    tables
+}
+
+/// Of each router, with the number of tables that it stands in.
+fn mean_ranks(rows: &[LeaderboardRow]) -> Table {
+    let mut ranks: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for row in rows {
+        ranks.entry(&row.router).or_default().push(row.rank as f64);
+    }
+    let mean = |ranks: &[f64]| ranks.iter().sum::<f64>() / ranks.len() as f64;
+    let mut ranks: Vec<(&str, Vec<f64>)> = ranks.into_iter().collect();
+    ranks.sort_by(|(a, ranks), (b, others)| {
+        mean(ranks).total_cmp(&mean(others)).then_with(|| a.cmp(b))
+    });
+    let mut table = Table::new([
+        ("mean rank", Column::Number),
+        ("router", Column::Text),
+        ("tables", Column::Number),
+    ]);
+    for (router, ranks) in ranks {
+        table.row([
+            format!("{:.1}", mean(&ranks)),
+            router.to_owned(),
+            ranks.len().to_string(),
+        ]);
+    }
+    table
+}
+
+const GROUPS: &str = "Routers that share no letter differ significantly (paired tests of all pairs of a table, \
+                      Holm's correction, p ≤ 0.05).";
+
+/// For the terminal.
+pub(crate) fn leaderboard(rows: &[LeaderboardRow]) -> String {
+    let tables = of_leaderboard(rows).into_iter();
+    let tables = tables.map(|(heading, table)| format!("\n{heading}\n{table}"));
+    format!("{}\n{GROUPS}\n", tables.collect::<String>())
+}
+
+/// As a page.
+pub(crate) fn leaderboard_markdown(rows: &[LeaderboardRow]) -> String {
+    let tables = of_leaderboard(rows).into_iter();
+    let tables = tables.map(|(heading, table)| format!("\n## {heading}\n\n{}", table.markdown()));
+    format!("# Leaderboard\n\n{GROUPS}\n{}", tables.collect::<String>())
 }
 
 /// What two sides differ in: of two routers every metric, by subset the first; of runs what moved.

@@ -41,7 +41,7 @@
 //! | [`run`], [`RunOptions`], [`RunSummary`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
 //! | [`RunSummary::forget_cells`] | `journal.rs`: finished cells on disk |
 //! | [`CellScores`] | `scores.rs`: what each test query scored, in files |
-//! | [`compare_routers`], [`compare_runs`], [`compare_means`] | `compare/`: two sides held against each other |
+//! | [`compare_routers`], [`compare_runs`], [`compare_means`], [`leaderboard`] | `compare/`: two sides, or all routers, held against each other |
 //! | [`rows`], [`Manifest`], [`Written`] | the result files, and what a run leaves of them |
 //! | [`Verdict`], [`bless`], [`bless_whole_datasets`] | committed results: compared, updated |
 //! | [`report()`], [`Section`] | `report/`: an experiment's answer in words and tables |
@@ -84,7 +84,7 @@ mod write;
 mod written;
 
 pub use bless::{bless, bless_whole_datasets};
-pub use compare::{Comparison, LEVEL, compare_means, compare_routers, compare_runs};
+pub use compare::{Comparison, LEVEL, compare_means, compare_routers, compare_runs, leaderboard};
 pub use costs::{
     Cache, ContextGrowth, CostComparison, Costs, Labels, Shown, Workflow, costs_report, run_costs,
 };

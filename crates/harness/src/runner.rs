@@ -19,6 +19,7 @@ use crate::{
     keepsakes::Keepsakes,
     manifest::Manifest,
     rows::{MetricRow, NO_EMBEDDER, Row, TestRow, write_rows},
+    scores,
     skip::Omissions,
 };
 
@@ -100,6 +101,7 @@ pub fn run(
     let tasks = plan.tasks()?;
     let folder = options.out.join(&experiment.name);
     let journal = Journal::open(&options.out)?;
+    scores::forget(&folder)?;
     let keepsakes = Keepsakes::new(options, &folder);
     let (mut metrics, mut tests) = (Vec::new(), Vec::new());
     let mut datasets = BTreeMap::new();

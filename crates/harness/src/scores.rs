@@ -131,6 +131,17 @@ impl CellScores {
     }
 }
 
+/// Removes what an earlier run kept in the experiment's folder: it may be of other code or other cells.
+pub(crate) fn forget(experiment: &Path) -> Result<(), Error> {
+    let folder = experiment.join(FOLDER);
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove", &folder)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Keeps what a cell's test queries scored, in the experiment's folder.
 pub(crate) fn keep(cell: &Cell<'_>, scores: &Scores, experiment: &Path) -> Result<(), Error> {
     let folder = experiment.join(FOLDER).join(&cell.folder);

@@ -75,6 +75,7 @@ pub(super) fn draw(rows: &[ComparedRow], title: &str) -> Result<Option<String>> 
         unit: "difference".to_owned(),
         tied: false,
         blocks: vec![Block {
+            title: None,
             rows: labels.iter().map(|label| (*label, style::INK)).collect(),
             panels: ordered(places.iter().map(String::as_str), &[])
                 .into_iter()

@@ -6,6 +6,7 @@
 
 mod by_query;
 mod by_seed;
+mod leaderboard;
 
 use oats_metrics::{PairedTest, holm};
 
@@ -16,6 +17,7 @@ use crate::{
 };
 
 pub use by_seed::compare_means;
+pub use leaderboard::leaderboard;
 
 /// Tests are called significant at this level, after Holm's correction.
 pub const LEVEL: f64 = 0.05;

@@ -251,6 +251,40 @@ pub struct ComparedRow {
     pub n: usize,
 }
 
+/// A row of `leaderboard.csv`: a router among all others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeaderboardRow {
+    /// The benchmark.
+    pub dataset: String,
+    /// `instance`, `query` or `tool`.
+    pub split: String,
+    /// What routers learned from.
+    pub outcomes: String,
+    /// `candidates` or `catalogue`.
+    pub pool: String,
+    /// The embedder of those of the table's routers that read embeddings.
+    pub embedder: String,
+    /// The router's label.
+    pub router: String,
+    /// `mean-of-N`, as in `metrics.csv`.
+    pub seed: String,
+    /// The metric that routers are ranked by.
+    pub metric: String,
+    /// From 1; equal means share the better one.
+    pub rank: usize,
+    /// The mean.
+    pub value: Number,
+    /// Lower end of its 95 % interval, by t over distinct queries.
+    pub ci_low: Number,
+    /// Upper end of its 95 % interval.
+    pub ci_high: Number,
+    /// Letters; routers that share none differ significantly.
+    pub groups: String,
+    /// Test queries, summed over seeds.
+    pub n: usize,
+}
+
 /// A row of `changed.csv`: a query that one of two sides answers better.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -614,5 +648,30 @@ impl Row for ChangedRow {
 
     fn numbers(&self) -> Vec<(&'static str, f64)> {
         vec![("difference", self.difference.get())]
+    }
+}
+
+impl Row for LeaderboardRow {
+    const FILE: &'static str = "leaderboard.csv";
+    const COLUMNS: &'static [&'static str] = &[
+        "dataset", "split", "outcomes", "pool", "embedder", "router", "seed", "metric", "rank",
+        "value", "ci_low", "ci_high", "groups", "n",
+    ];
+
+    fn key(&self) -> Vec<&str> {
+        vec![
+            &self.dataset,
+            &self.split,
+            &self.outcomes,
+            &self.pool,
+            &self.embedder,
+            &self.router,
+            &self.seed,
+            &self.metric,
+        ]
+    }
+
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        vec![("value", self.value.get())]
     }
 }

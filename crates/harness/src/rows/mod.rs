@@ -11,7 +11,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{Error, TOLERANCE, write::write_whole};
 
 pub use kinds::{
-    ChangedRow, ComparedRow, CostRow, LatencyRow, MetricRow, PeerRow, PointRow, ScalingRow, TestRow,
+    ChangedRow, ComparedRow, CostRow, LatencyRow, LeaderboardRow, MetricRow, PeerRow, PointRow,
+    ScalingRow, TestRow,
 };
 pub use number::Number;
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use oats_harness::{
     CellScores, Error, Manifest, QueryScores, RunOptions, TOLERANCE, compare_means,
-    compare_routers, compare_runs,
+    compare_routers, compare_runs, leaderboard,
     rows::{ComparedRow, MetricRow, read_rows, write_rows},
     run,
 };
@@ -344,4 +344,60 @@ fn of_one_seed_only_intervals_are_known() {
     // Rows of other labels have nothing to be held against.
     let others = compare_means(&[metric_row("b", "0", 0.5)], &[row(0.8)], &manifest());
     assert!(others.unwrap().rows.is_empty());
+}
+
+#[test]
+fn routers_that_share_no_letter_differ() {
+    // Three hundred queries: `best` is ahead by far; `fair` and `even` differ by chance; `poor` was run with
+    // one of the two seeds.
+    let texts: Vec<String> = (0..300).map(|number| format!("query {number}")).collect();
+    let scored = |router: &str, seed: &str, score: fn(usize) -> f64| {
+        let queries: Vec<(&str, &[&str], f64)> = texts
+            .iter()
+            .enumerate()
+            .map(|(number, text)| (text.as_str(), ALL, score(number)))
+            .collect();
+        cell(router, seed, &queries)
+    };
+    let mut cells = Vec::new();
+    for seed in ["0", "1"] {
+        cells.push(scored(
+            "best",
+            seed,
+            |n| if n % 10 == 0 { 0.0 } else { 1.0 },
+        ));
+        cells.push(scored("fair", seed, |n| if n % 2 == 0 { 1.0 } else { 0.0 }));
+        cells.push(scored("even", seed, |n| {
+            if n % 2 == 1 || n == 2 { 1.0 } else { 0.0 }
+        }));
+    }
+    cells.push(scored("poor", "0", |n| if n % 10 == 3 { 1.0 } else { 0.0 }));
+    cells.push(CellScores {
+        embedder: "none".into(),
+        ..scored("words", "0", |n| if n % 10 == 4 { 1.0 } else { 0.0 })
+    });
+    let rows = leaderboard(&cells, "ndcg@5").unwrap();
+    let mut told: Vec<(usize, &str, &str, &str)> = rows
+        .iter()
+        .map(|row| {
+            let labels = [&row.router, &row.groups, &row.seed].map(String::as_str);
+            (row.rank, labels[0], labels[1], labels[2])
+        })
+        .collect();
+    told.sort();
+    let expected = [
+        (1, "best", "a", "mean-of-2"),
+        (2, "even", "b", "mean-of-2"),
+        (3, "fair", "b", "mean-of-2"),
+        (4, "poor", "c", "mean-of-1"),
+        (4, "words", "c", "mean-of-1"),
+    ];
+    assert_eq!(told, expected);
+    assert!(rows.iter().all(|row| row.embedder == "static"));
+    let best = rows.iter().find(|row| row.router == "best").unwrap();
+    // 0.9 ± t(299) × sqrt(0.09 / 299), by scipy.
+    assert!((best.ci_low.get() - 0.865858).abs() < 1e-5, "{best:?}");
+
+    // By another metric there is nothing to rank.
+    assert!(leaderboard(&cells, "mrr").unwrap().is_empty());
 }
