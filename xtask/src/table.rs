@@ -306,8 +306,8 @@ fn mean_ranks(rows: &[LeaderboardRow]) -> Table {
     table
 }
 
-const GROUPS: &str = "Routers that share no letter differ significantly (paired tests of all pairs of a table, \
-                      Holm's correction, p ≤ 0.05).";
+const GROUPS: &str = "Routers that share a letter do not differ significantly: paired tests of all pairs of a table,\n\
+                      Holm's correction, p ≤ 0.05.";
 
 /// For the terminal.
 pub(crate) fn leaderboard(rows: &[LeaderboardRow]) -> String {

@@ -23,8 +23,8 @@ use crate::{
 /// Rank every router on every data set under one protocol.
 ///
 /// Runs the routers of an experiment on one kind of split, pairs what each query scored, and ranks
-/// by the mean over seeds: with 95 % intervals, and letters for groups. Routers that share no letter differ
-/// significantly, by paired tests of all pairs of a table with Holm's correction. All of main's routers on
+/// by the mean over seeds: with 95 % intervals, and letters for groups: routers that share one do not
+/// differ significantly, by paired tests of all pairs of a table with Holm's correction. All of main's routers on
 /// all of its data take about an hour; a run that was interrupted goes on where it stopped.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:

@@ -16,7 +16,7 @@ use crate::{
 ///
 /// Each pair of a table is tested by [`oats_metrics::clustered_t`] over the seeds that both were run with,
 /// and corrected for the table's number of pairs. A group's letter is shared by routers next to each other
-/// in rank of which no two differ significantly: who shares no letter, differs.
+/// in rank of which no two differ significantly.
 ///
 /// # Errors
 /// [`Error::Compare`] where two routers were not tested with the same queries.

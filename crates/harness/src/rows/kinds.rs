@@ -279,7 +279,7 @@ pub struct LeaderboardRow {
     pub ci_low: Number,
     /// Upper end of its 95 % interval.
     pub ci_high: Number,
-    /// Letters; routers that share none differ significantly.
+    /// Letters; routers that share one do not differ significantly.
     pub groups: String,
     /// Test queries, summed over seeds.
     pub n: usize,

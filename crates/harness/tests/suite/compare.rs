@@ -347,7 +347,7 @@ fn of_one_seed_only_intervals_are_known() {
 }
 
 #[test]
-fn routers_that_share_no_letter_differ() {
+fn routers_that_share_a_letter_do_not_differ() {
     // Three hundred queries: `best` is ahead by far; `fair` and `even` differ by chance; `poor` was run with
     // one of the two seeds.
     let texts: Vec<String> = (0..300).map(|number| format!("query {number}")).collect();
