@@ -352,7 +352,7 @@ pub(crate) fn geometry(rows: &[PointRow]) -> String {
         ("cos test", Column::Number),
         ("rank", Column::Number),
         ("first for", Column::Number),
-        ("in training", Column::Number),
+        ("leaked", Column::Number),
     ]);
     let cosine = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.3}"));
     let count = |count: Option<usize>| count.map_or("–".to_owned(), |count| count.to_string());

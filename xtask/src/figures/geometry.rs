@@ -394,10 +394,9 @@ fn square(area: &Canvas<'_>, (x, y): Spot, colour: RGBColor) -> Result<()> {
 
 /// With room for the mark of the training query that it lies on.
 fn open_square(area: &Canvas<'_>, (x, y): Spot, colour: RGBColor) -> Result<()> {
-    area.draw(&Rectangle::new(
-        [(x - 8, y - 8), (x + 8, y + 8)],
-        colour.stroke_width(2),
-    ))?;
+    let (low, high) = ((x - 7, y - 7), (x + 7, y + 7));
+    let outline = [low, (high.0, low.1), high, (low.0, high.1), low];
+    area.draw(&PathElement::new(outline, colour.stroke_width(2)))?;
     Ok(())
 }
 

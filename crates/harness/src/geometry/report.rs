@@ -140,7 +140,7 @@ fn tested(tool: &ToolPoints<'_>) -> String {
     ) {
         let _ = write!(
             text,
-            " Of all of them it came first for {before} and comes first for {after}; the mean cosine went {}.",
+            " Of all its test queries it came first for {before} and comes first for {after}; the mean cosine went {}.",
             from_to(cosines)
         );
     }
