@@ -615,6 +615,7 @@ pub(crate) fn geometry(rows: &[PointRow]) -> String {
     let mut table = Table::new([
         ("dataset", Column::Text),
         ("split", Column::Text),
+        ("seed", Column::Number),
         ("tool", Column::Text),
         ("rounds", Column::Number),
         ("cos Q+", Column::Number),
@@ -622,6 +623,7 @@ pub(crate) fn geometry(rows: &[PointRow]) -> String {
         ("cos test", Column::Number),
         ("rank", Column::Number),
         ("first for", Column::Number),
+        ("leaked", Column::Number),
     ]);
     let cosine = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.3}"));
     let count = |count: Option<usize>| count.map_or("–".to_owned(), |count| count.to_string());
@@ -630,6 +632,7 @@ pub(crate) fn geometry(rows: &[PointRow]) -> String {
             table.row([
                 tool.dataset().to_owned(),
                 tool.split().to_owned(),
+                tool.seed().to_owned(),
                 tool.tool().to_owned(),
                 rounds.to_string(),
                 cosine(tool.to_positives(rounds)),
@@ -637,6 +640,7 @@ pub(crate) fn geometry(rows: &[PointRow]) -> String {
                 cosine(tool.to_test_query(rounds)),
                 count(tool.rank(rounds)),
                 format!("{}/{}", count(tool.ranked_first(rounds)), tool.tests()),
+                format!("{}/{}", tool.tests_in_training(), tool.tests()),
             ]);
         }
     }

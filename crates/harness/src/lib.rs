@@ -94,8 +94,8 @@ pub use frontier::{
     CitedLatency, Frontier, FrontierPoints, Joined, LlmRange, Point, frontier_report,
 };
 pub use geometry::{
-    AfterRounds, Example, Geometry, Panel, Projection, Rival, ToolGeometry, ToolPoints,
-    geometry_report, run_geometry, tool_points,
+    AfterRounds, Example, Geometry, Panel, Placed, Projection, Rival, TestQuery, ToolGeometry,
+    ToolPoints, geometry_report, run_geometry, tool_points,
 };
 pub use latency::{Latency, Limit, Limited, Load, PeakMemory, latency_report, run_latency};
 pub use manifest::{DatasetEntry, Manifest};

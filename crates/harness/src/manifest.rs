@@ -1,7 +1,7 @@
 //! What a result folder's numbers were made from: `manifest.json`.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fs,
     path::Path,
     process::Command,
@@ -288,13 +288,12 @@ fn has_eight_bits(embedder: &str) -> bool {
 
 /// How many of the queries differ in their normalised text.
 pub(crate) fn distinct_queries(benchmark: &Benchmark) -> usize {
-    let mut texts: Vec<String> = benchmark
-        .queries()
-        .iter()
-        .map(|query| normalise(&query.text))
-        .collect();
-    texts.sort_unstable();
-    texts.dedup();
+    distinct_texts(benchmark.query_texts())
+}
+
+/// How many of the texts differ, normalised.
+pub(crate) fn distinct_texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> usize {
+    let texts: BTreeSet<String> = texts.into_iter().map(normalise).collect();
     texts.len()
 }
 

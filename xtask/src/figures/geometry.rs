@@ -14,10 +14,10 @@ use super::{
 };
 
 const PANEL: (u32, u32) = (540, 540);
-const TOP: u32 = 124;
+const TOP: u32 = 144;
 /// Panels side by side.
 const ACROSS: usize = 3;
-const LEAST_WIDTH: u32 = 820;
+const LEAST_WIDTH: u32 = 1080;
 /// Room for a panel's own heading.
 const HEAD: i32 = 52;
 const MARGIN: i32 = 14;
@@ -28,6 +28,10 @@ const NEGATIVE: RGBColor = style::WORSE;
 /// No router's either.
 const TEST: RGBColor = RGBColor(200, 16, 46);
 const RIVAL: RGBColor = style::FAINT;
+
+// What a test query is called.
+const UNSEEN: &str = "test query";
+const IN_TRAINING: &str = "test query, also in training";
 
 /// A mark by its colour.
 type Mark = fn(&Canvas<'_>, Spot, RGBColor) -> Result<()>;
@@ -49,13 +53,13 @@ pub(super) fn draw(tools: &[ToolPoints<'_>], title: &str) -> Result<Option<Strin
     );
     let svg = style::svg(size, |canvas| {
         let words = [
-            "Principal components of the vectors shown; equal distances on both axes. OATS-S1 learned from the \
-             training part of seed 0."
-                .to_owned(),
-            "Test query: of those that the tool is right for, the one that its cosine grows most to. Rival: the \
-             wrong tool that came first for it."
-                .to_owned(),
-        ];
+            "Principal components of the vectors shown; equal distances on both axes. Rival: the wrong tool that \
+             came first for the test query.",
+            "Test query: of those that the tool is right for, the one that its cosine grows most to; among those whose \
+             text is not in training, if there are any.",
+            "Also in training: the texts of all of them are there, too, so that what this one shows is memory.",
+        ]
+        .map(str::to_owned);
         style::heading(canvas, title, &words)?;
         legend(canvas, (28, TOP as i32 - 26))?;
         for (index, tool) in tools.iter().enumerate() {
@@ -69,12 +73,13 @@ pub(super) fn draw(tools: &[ToolPoints<'_>], title: &str) -> Result<Option<Strin
 }
 
 fn legend(canvas: &Canvas<'_>, at: Spot) -> Result<()> {
-    let entries: [(Mark, RGBColor, &str); 6] = [
+    let entries: [(Mark, RGBColor, &str); 7] = [
         (ring, TOOL, "tool, original"),
         (disc, TOOL, "refined, with its way"),
         (plus, POSITIVE, "Q⁺"),
         (cross, NEGATIVE, "Q⁻, in any round"),
-        (square, TEST, "test query"),
+        (square, TEST, UNSEEN),
+        (open_square, TEST, IN_TRAINING),
         (triangle, RIVAL, "rival, original and refined"),
     ];
     let mut x = at.0;
@@ -84,7 +89,7 @@ fn legend(canvas: &Canvas<'_>, at: Spot) -> Result<()> {
         let (width, _) = canvas.estimate_text_size(name, &style)?;
         let place = style.pos(Pos::new(HPos::Left, VPos::Center));
         canvas.draw(&Text::new(name, (x + 12, at.1), place))?;
-        x += 12 + width as i32 + 34;
+        x += 12 + width as i32 + 30;
     }
     Ok(())
 }
@@ -100,17 +105,24 @@ fn draw_panel(area: &Canvas<'_>, tool: &ToolPoints<'_>) -> Result<()> {
         (
             15,
             style::INK,
-            format!("{}: {}", tool.dataset(), tool.tool()),
+            format!(
+                "{}: {}; {} split of seed {}, {}",
+                tool.dataset(),
+                tool.tool(),
+                tool.split(),
+                tool.seed(),
+                tool.embedder()
+            ),
         ),
         (
             12,
             style::FAINT,
             format!(
-                "{} split, {}; {} queries in Q⁺, {} in Q⁻; axes: {:.0} % and {:.0} % of the variance",
-                tool.split(),
-                tool.embedder(),
+                "Q⁺: {} queries, {} distinct; Q⁻: {}, {} distinct; axes: {:.0} % and {:.0} % of the variance",
                 positives.len(),
+                tool.positive_texts(),
                 negatives.len(),
+                tool.negative_texts(),
                 shares[0],
                 shares[1]
             ),
@@ -168,9 +180,13 @@ fn draw_panel(area: &Canvas<'_>, tool: &ToolPoints<'_>) -> Result<()> {
     disc(area, frame.pixel(refined), TOOL)?;
     taken.extend(along(&path));
     if let Some((_, place)) = test {
-        square(area, frame.pixel(place), TEST)?;
+        let (mark, name) = match tool.is_in_training() {
+            true => (open_square as Mark, IN_TRAINING),
+            false => (square as Mark, UNSEEN),
+        };
+        mark(area, frame.pixel(place), TEST)?;
         taken.push(frame.pixel(place));
-        label(frame.pixel(place), "test query", TEST);
+        label(frame.pixel(place), name, TEST);
     }
     label(frame.pixel(original), "original", TOOL);
     if path.len() > 1 {
@@ -293,6 +309,14 @@ fn square(area: &Canvas<'_>, (x, y): Spot, colour: RGBColor) -> Result<()> {
         [(x - 5, y - 5), (x + 5, y + 5)],
         colour.filled(),
     ))?;
+    Ok(())
+}
+
+/// With room for the mark of the training query that it lies on.
+fn open_square(area: &Canvas<'_>, (x, y): Spot, colour: RGBColor) -> Result<()> {
+    let (low, high) = ((x - 7, y - 7), (x + 7, y + 7));
+    let outline = [low, (high.0, low.1), high, (low.0, high.1), low];
+    area.draw(&PathElement::new(outline, colour.stroke_width(2)))?;
     Ok(())
 }
 

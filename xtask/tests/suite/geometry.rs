@@ -1,6 +1,6 @@
 //! What OATS-S1 does with one tool, from the TOML to the verdict.
 
-use crate::common::Place;
+use crate::common::{Place, Told};
 
 const REPRODUCE: [&str; 4] = ["reproduce", "--experiments", "geometry", "--quick"];
 
@@ -11,7 +11,7 @@ fn is_blessed_drawn_and_compared() {
     place.succeed(&[&REPRODUCE[..], &["--bless"]].concat());
     let readme = place.read("results/geometry/README.md");
     for part in [
-        "**builtin, query split, static: `",
+        "**builtin, query split of seed 0, static: `",
         "![geometry](geometry.png)",
     ] {
         assert!(readme.contains(part), "`{part}` is not in {readme}");
@@ -37,6 +37,28 @@ fn is_blessed_drawn_and_compared() {
         .assert_refused(&["points.csv", "line 1"]);
 }
 
+/// In the legend and at the mark.
+#[test]
+fn a_test_query_that_is_in_training_is_drawn_as_such() {
+    let place = Place::small_workspace();
+    place.copy("experiments/geometry.toml");
+    place.succeed(&[&REPRODUCE[..], &["--bless"]].concat());
+    let named = || {
+        let figure = place.read("results/geometry/geometry.svg");
+        figure.matches("test query, also in training").count()
+    };
+    assert_eq!(named(), 1, "in the legend only");
+    let rows = "results/geometry/points.csv";
+    let is_flag = |line: &&str| line.contains(",test-query,") && line.contains(",in-training,");
+    let unseen = place.read(rows);
+    let flag = unseen.lines().find(is_flag).unwrap();
+    let seen = flag.replace(",in-training,0", ",in-training,1");
+    place.write(rows, unseen.replace(flag, &seen));
+    let told = Told::of(&mut place.bare_command(&["figures", "geometry"]));
+    assert_eq!(told.code, Some(0), "{told}");
+    assert_eq!(named(), 2, "at the mark, too");
+}
+
 #[test]
 fn refuses_a_tool_that_is_not_there() {
     let place = Place::with_experiment(
@@ -50,6 +72,7 @@ dataset = "builtin"
 tool = "forecast_weeks"
 embedder = "static"
 split = "query"
+seed = 0
 "#,
     );
     place.refuse(

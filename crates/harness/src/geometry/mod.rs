@@ -14,11 +14,13 @@
 //! dataset = "metatool"
 //! tool = "buildbetter"
 //! embedder = "minilm"
-//! split = "query"                          # OATS-S1 learns from the training part of seed 0
+//! split = "query"                          # OATS-S1 learns from its training part
+//! seed = 0
 //! ```
 //!
-//! One test query is shown with it, by a rule: of those that the tool is right for, the one to which its
-//! cosine grows most. `projection.rs` has the principal components, `tool.rs` what is measured.
+//! One test query is shown with it, by a rule: of those that the tool is right for and whose text is not in
+//! training, too, the one to which its cosine grows most. Only if there is none of these may its text be in
+//! training, and then it is marked, since what it shows is memory. `projection.rs` has the principal components, `tool.rs` what is measured.
 
 mod points;
 mod projection;
@@ -35,7 +37,7 @@ pub use self::{
     projection::Projection,
     report::geometry_report,
     run::run_geometry,
-    tool::{AfterRounds, Example, Rival, ToolGeometry},
+    tool::{AfterRounds, Example, Placed, Rival, TestQuery, ToolGeometry},
 };
 use crate::{
     EmbedderKind,
@@ -80,8 +82,10 @@ pub struct Panel {
     pub tool: String,
     /// Whose vectors.
     pub embedder: EmbedderKind,
-    /// OATS-S1 learns from the training part of this split of seed 0.
+    /// OATS-S1 learns from the training part of this split.
     pub split: SplitKind,
+    /// The split's seed.
+    pub seed: u64,
 }
 
 impl Geometry {
@@ -93,8 +97,9 @@ impl Geometry {
                 tool,
                 embedder,
                 split,
+                seed,
             } = panel;
-            format!("{dataset}, {tool}, {embedder}, {split} split")
+            format!("{dataset}, {tool}, {embedder}, {split} split, seed {seed}")
         };
         check_list("panel", &self.panels.iter().map(named).collect::<Vec<_>>())?;
         check_part("quick", self.quick.as_deref(), &self.datasets())?;
@@ -137,6 +142,7 @@ impl Geometry {
                 && is_one_of(row, "tool", [&panel.tool])
                 && is_one_of(row, "embedder", [panel.embedder])
                 && is_one_of(row, "split", [panel.split])
+                && is_one_of(row, "seed", [panel.seed])
         };
         row.experiment == self.name && self.panels.iter().any(shows)
     }

@@ -8,17 +8,22 @@ const TOOL: &str = "tool";
 const POSITIVE: &str = "positive";
 const NEGATIVE: &str = "negative";
 const TEST_QUERY: &str = "test-query";
+const POSITIVES: &str = "positives";
+const NEGATIVES: &str = "negatives";
 const TEST_QUERIES: &str = "test-queries";
 const RIVAL: [&str; 2] = ["rival-before", "rival-after"];
 const AXIS: &str = "axis";
 
 // In the column `point`.
 const AXES: [&str; 2] = ["1", "2"];
+const ALL: &str = "all";
 
 // In the column `quantity`.
 const PLACE: [&str; 2] = ["x", "y"];
 const VARIANCE: &str = "variance-share";
 const COUNT: &str = "count";
+const DISTINCT: &str = "distinct-texts";
+const IN_TRAINING: &str = "in-training";
 const FAILURES: &str = "failures";
 const TO_POSITIVES: &str = "cosine-to-positives";
 const TO_NEGATIVES: &str = "cosine-to-negatives";
@@ -32,6 +37,7 @@ pub(super) struct Labels<'a> {
     pub(super) experiment: &'a str,
     pub(super) dataset: &'a str,
     pub(super) split: &'a str,
+    pub(super) seed: u64,
     pub(super) embedder: &'a str,
     pub(super) tool: &'a str,
 }
@@ -73,16 +79,21 @@ pub(super) fn rows(
             }
         }
     }
-    for (role, queries) in [
-        (POSITIVE, &geometry.positives),
-        (NEGATIVE, &geometry.negatives),
+    for (role, all, placed) in [
+        (POSITIVE, POSITIVES, &geometry.positives),
+        (NEGATIVE, NEGATIVES, &geometry.negatives),
     ] {
-        for &(query, place) in queries {
+        for &(query, place) in &placed.queries {
             rows.add_place(role, (names.training)(query), place);
         }
+        rows.add(all, ALL, COUNT, placed.queries.len() as f64);
+        rows.add(all, ALL, DISTINCT, placed.texts as f64);
     }
     if let Some(example) = &geometry.example {
-        rows.add_place(TEST_QUERY, (names.tests)(example.test), example.place);
+        let name = (names.tests)(example.test);
+        rows.add_place(TEST_QUERY, name, example.place);
+        let in_training = u8::from(geometry.in_training[example.test]);
+        rows.add(TEST_QUERY, name, IN_TRAINING, in_training.into());
         if let Some(rival) = &example.rival {
             let name = (names.tools)(rival.tool);
             for ((role, place), cosine) in RIVAL.into_iter().zip(rival.places).zip(rival.cosines) {
@@ -91,8 +102,14 @@ pub(super) fn rows(
             }
         }
     }
-    let tests = geometry.path.first().map_or(0, |after| after.ranks.len());
-    rows.add(TEST_QUERIES, "all", COUNT, tests as f64);
+    let in_training = geometry.in_training.iter().filter(|&&seen| seen).count();
+    for (quantity, count) in [
+        (COUNT, geometry.in_training.len()),
+        (DISTINCT, geometry.test_texts),
+        (IN_TRAINING, in_training),
+    ] {
+        rows.add(TEST_QUERIES, ALL, quantity, count as f64);
+    }
     for (axis, share) in AXES.into_iter().zip(geometry.shares) {
         rows.add(AXIS, axis, VARIANCE, share);
     }
@@ -116,6 +133,7 @@ impl Rows<'_> {
             experiment: self.labels.experiment.to_owned(),
             dataset: self.labels.dataset.to_owned(),
             split: self.labels.split.to_owned(),
+            seed: self.labels.seed.to_string(),
             embedder: self.labels.embedder.to_owned(),
             tool: self.labels.tool.to_owned(),
             role: role.to_owned(),
@@ -132,11 +150,18 @@ pub struct ToolPoints<'r> {
     rows: Vec<&'r PointRow>,
 }
 
-/// The rows by dataset, split, embedder and tool, in the order in which these come.
+/// The rows by dataset, split, seed, embedder and tool, in the order in which these come.
 pub fn tool_points(rows: &[PointRow]) -> Vec<ToolPoints<'_>> {
     let labels = |row: &PointRow| {
-        let labels = [&row.dataset, &row.split, &row.embedder, &row.tool];
-        labels.map(String::clone)
+        let PointRow {
+            dataset,
+            split,
+            seed,
+            embedder,
+            tool,
+            ..
+        } = row;
+        [dataset, split, seed, embedder, tool].map(String::clone)
     };
     let mut tools: Vec<ToolPoints<'_>> = Vec::new();
     for row in rows {
@@ -158,6 +183,11 @@ impl<'r> ToolPoints<'r> {
     /// The kind of split.
     pub fn split(&self) -> &'r str {
         &self.rows[0].split
+    }
+
+    /// The split's seed.
+    pub fn seed(&self) -> &'r str {
+        &self.rows[0].seed
     }
 
     /// The embedder.
@@ -194,9 +224,25 @@ impl<'r> ToolPoints<'r> {
         self.places(NEGATIVE).map(|(_, place)| place).collect()
     }
 
+    /// How many different texts the queries of Q⁺ have.
+    pub fn positive_texts(&self) -> usize {
+        self.count(POSITIVES, DISTINCT)
+    }
+
+    /// How many different texts the queries have that are in Q⁻ in any round.
+    pub fn negative_texts(&self) -> usize {
+        self.count(NEGATIVES, DISTINCT)
+    }
+
     /// The test query's id, and where it is.
     pub fn test_query(&self) -> Option<(&'r str, [f64; 2])> {
         self.places(TEST_QUERY).next()
+    }
+
+    /// Whether the test query's text is in training, too.
+    pub fn is_in_training(&self) -> bool {
+        let test_query = self.test_query();
+        test_query.and_then(|(query, _)| self.value(TEST_QUERY, query, IN_TRAINING)) == Some(1.0)
     }
 
     /// The name of the tool that ranked first for the test query, and where it is before and after all rounds.
@@ -214,8 +260,17 @@ impl<'r> ToolPoints<'r> {
 
     /// How many test queries the tool is right for.
     pub fn tests(&self) -> usize {
-        self.value(TEST_QUERIES, "all", COUNT)
-            .map_or(0, |count| count as usize)
+        self.count(TEST_QUERIES, COUNT)
+    }
+
+    /// How many different texts they have.
+    pub fn test_texts(&self) -> usize {
+        self.count(TEST_QUERIES, DISTINCT)
+    }
+
+    /// How many of them have a text that is in training, too.
+    pub fn tests_in_training(&self) -> usize {
+        self.count(TEST_QUERIES, IN_TRAINING)
     }
 
     /// The share of the variance that each of the two axes holds, 0 to 1.
@@ -256,6 +311,11 @@ impl<'r> ToolPoints<'r> {
     /// For how many of them it ranks first.
     pub fn ranked_first(&self, rounds: usize) -> Option<usize> {
         Some(self.after(rounds, RANKED_FIRST)? as usize)
+    }
+
+    fn count(&self, role: &str, quantity: &str) -> usize {
+        self.value(role, ALL, quantity)
+            .map_or(0, |count| count as usize)
     }
 
     fn after(&self, rounds: usize, quantity: &str) -> Option<f64> {

@@ -29,9 +29,10 @@ pub fn geometry_report(
 fn answer(tool: &ToolPoints<'_>) -> String {
     let rounds = tool.rounds();
     let mut text = format!(
-        "- **{}, {} split, {}: `{}`.** ",
+        "- **{}, {} split of seed {}, {}: `{}`.** ",
         tool.dataset(),
         tool.split(),
+        tool.seed(),
         tool.embedder(),
         tool.tool()
     );
@@ -41,10 +42,11 @@ fn answer(tool: &ToolPoints<'_>) -> String {
         Some(cosines) => {
             let _ = write!(
                 text,
-                "In {} it moves {} the mean of Q⁺ ({}): cosine {}.",
+                "In {} it moves {} the mean of Q⁺ ({}, {}): cosine {}.",
                 counted(rounds, "round", "rounds"),
                 direction(cosines),
                 counted(tool.positives().len(), "query", "queries"),
+                counted(tool.positive_texts(), "distinct text", "distinct texts"),
                 from_to(cosines)
             );
         }
@@ -54,9 +56,10 @@ fn answer(tool: &ToolPoints<'_>) -> String {
         Some(cosines) => {
             let _ = write!(
                 text,
-                " It moves {} the mean of Q⁻ ({} in any round): cosine {}.",
+                " It moves {} the mean of Q⁻ ({} in any round, {}): cosine {}.",
                 direction(cosines),
                 counted(tool.negatives().len(), "query", "queries"),
+                counted(tool.negative_texts(), "distinct text", "distinct texts"),
                 from_to(cosines)
             );
         }
@@ -106,8 +109,21 @@ fn tested(tool: &ToolPoints<'_>) -> String {
         return " The test part has no query for it.".to_owned();
     };
     let mut text = format!(
-        " For the test query that its cosine grows most to (`{query}`, {}), its rank over the catalogue was {before} \
-         and is {after}.",
+        " It is right for {}, {}, ",
+        counted(tool.tests(), "test query", "test queries"),
+        counted(tool.test_texts(), "distinct text", "distinct texts")
+    );
+    let (seen, shown) = (tool.tests_in_training(), "that its cosine grows most to");
+    text += &match seen {
+        0 => format!("none of them also in training. For the one {shown}"),
+        _ if tool.is_in_training() => {
+            format!("all of them also in training, so that they show memory. For the one {shown}")
+        }
+        _ => format!("{seen} of them also in training. For the one of the others {shown}"),
+    };
+    let _ = write!(
+        text,
+        " (`{query}`, {}), its rank over the catalogue was {before} and is {after}.",
         from_to(cosines)
     );
     if let (Some((rival, _)), Some(cosines)) = (tool.rival(), tool.rival_cosines()) {
@@ -124,8 +140,7 @@ fn tested(tool: &ToolPoints<'_>) -> String {
     ) {
         let _ = write!(
             text,
-            " Of all its {} it came first for {before} and comes first for {after}; the mean cosine went {}.",
-            counted(tool.tests(), "test query", "test queries"),
+            " Of all its test queries it came first for {before} and comes first for {after}; the mean cosine went {}.",
             from_to(cosines)
         );
     }
@@ -152,12 +167,17 @@ fn counted(count: usize, one: &str, several: &str) -> String {
 
 fn table(tool: &ToolPoints<'_>) -> String {
     let mut text = format!(
-        "\n## {}, {} split: `{}`\n\n| after rounds | queries in the round's Q⁻ | cosine to mean Q⁺ | to mean Q⁻ | to the \
-         test query | its rank | mean cosine to all test queries | first for |\n\
+        "\n## {}, {} split of seed {}: `{}`\n\n| after rounds | queries in the round's Q⁻ | cosine to mean Q⁺ | to \
+         mean Q⁻ | to the test query{} | its rank | mean cosine to all test queries | first for |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- |\n",
         tool.dataset(),
         tool.split(),
-        tool.tool()
+        tool.seed(),
+        tool.tool(),
+        match tool.is_in_training() {
+            true => ", also in training",
+            false => "",
+        }
     );
     let count = |count: Option<usize>| count.map_or("–".to_owned(), |count| count.to_string());
     let cosine = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.3}"));
@@ -180,11 +200,14 @@ fn table(tool: &ToolPoints<'_>) -> String {
 const NOTES: &str = "
 ## How to read this
 
-Written from `points.csv` by `cargo xtask reproduce --bless`. OATS-S1 learns from the training part of seed 0. Q⁺
-are the training queries that the tool is right for, Q⁻ those that retrieved it among the best K at the start of
-a round although it is wrong for them; the mean of Q⁻ is over the queries of all rounds, each once. The test query
-that is shown follows from a rule, not from choice: of those that the tool is right for, the one to which its cosine
-grows most. It is the best case of the tool, so the means over all of its test queries stand beside it.
+Written from `points.csv` by `cargo xtask reproduce --bless`. OATS-S1 learns from the training part of the
+split. Q⁺ are the training queries that the tool is right for, Q⁻ those that retrieved it among the best K at the start
+of a round although it is wrong for them; the mean of Q⁻ is over the queries of all rounds, each once. Queries may
+repeat a text, and then lie on one point: the distinct texts are counted beside them. The test query that is shown
+follows from a rule, not from choice: of those that the tool is right for and whose text is not in training, the one to
+which its cosine grows most. It is the best case of the tool, so the means over all of its test queries stand beside it.
+If the texts of all of them are in training, that of the one shown is, too, and it is marked `also in training`:
+OATS-S1 has learned from this very text, and a rank gained there is memory.
 Cosines and ranks are of the whole vectors, over the whole catalogue. The figure has their first two principal
 components: of the tool after each round, Q⁺, Q⁻, the test query, and the rival before and after. What the plane does
 not hold of the variance, it does not show.

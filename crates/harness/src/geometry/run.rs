@@ -6,7 +6,7 @@ use oats_datasets::{Benchmark, Dataset, Query, Split, ToolId};
 use oats_routers::Progress;
 
 use super::{
-    Geometry, Panel, ToolGeometry,
+    Geometry, Panel, TestQuery, ToolGeometry,
     points::{Labels, Names, rows},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     rows::PointRow, skip::Omissions, training::training,
 };
 
-/// Refines by the training part of seed 0, looks at the tools, and writes the experiment's
+/// Refines by the training part of each panel's split, looks at the tools, and writes the experiment's
 /// folder. Result files are bit-identical for any number of threads. Of the options only `out` and
 /// `require` matter.
 ///
@@ -54,8 +54,6 @@ pub fn run_geometry(
     Written::to(&options.out, &study.name, rows, datasets, skipped)
 }
 
-const SEED: u64 = 0;
-
 /// The rows of a study whose panels are all of one dataset; `None` if an embedder cannot be had.
 fn of_dataset(
     study: &Geometry,
@@ -67,7 +65,7 @@ fn of_dataset(
 ) -> Result<Option<(Vec<PointRow>, DatasetEntry)>, Error> {
     let started = Instant::now();
     let mut rows = Vec::new();
-    let mut splits = BTreeMap::new();
+    let mut splits: BTreeMap<String, Vec<_>> = BTreeMap::new();
     let mut embedders = BTreeMap::new();
     for panel in &study.panels {
         let tool = chosen(study, panel, benchmark)?;
@@ -75,7 +73,7 @@ fn of_dataset(
             return Ok(None);
         };
         let embeddings = resources.embed(embedder.as_ref(), benchmark, observer)?;
-        let split = Split::new(panel.split, benchmark, SEED);
+        let split = Split::new(panel.split, benchmark, panel.seed);
         rows.extend(of_panel(
             study,
             panel,
@@ -87,8 +85,11 @@ fn of_dataset(
         let described = manifest::describe_embedder(embedder.as_ref());
         embedders.insert(panel.embedder.to_string(), described);
         let leakage = split.leakage(benchmark);
-        let described = manifest::describe_split(&split, SEED, &leakage);
-        splits.insert(panel.split.to_string(), vec![described]);
+        let described = manifest::describe_split(&split, panel.seed, &leakage);
+        let of_kind = splits.entry(panel.split.to_string()).or_default();
+        if !of_kind.contains(&described) {
+            of_kind.push(described);
+        }
     }
     let entry = DatasetEntry {
         configuration: manifest::by_way_of_text(study),
@@ -151,18 +152,17 @@ fn of_panel(
     let (tools, silent) = (embeddings.tools.view(), Progress::silent());
     let training = training(benchmark, &split.train, tools, vectors.view(), silent);
     let is_right = |query: &Query| query.relevant.iter().any(|&(right, _)| right == tool);
-    let tests: Vec<usize> = split
-        .test
-        .iter()
-        .copied()
-        .filter(|&query| is_right(&queries[query]))
-        .collect();
-    let asked: Vec<_> = tests
-        .iter()
-        .map(|&query| (&queries[query], embeddings.query(query)))
+    let seen = split.seen_in_training(benchmark);
+    let tests: Vec<TestQuery<'_>> = (split.test.iter().zip(seen))
+        .map(|(&query, in_training)| TestQuery {
+            query: &queries[query],
+            vector: embeddings.query(query),
+            in_training,
+        })
+        .filter(|test| is_right(test.query))
         .collect();
     let geometry =
-        ToolGeometry::of(&study.s1, &training, tool, &asked).map_err(|source| Error::Router {
+        ToolGeometry::of(&study.s1, &training, tool, &tests).map_err(|source| Error::Router {
             cell: format!("{}/{}/oats-s1", benchmark.name(), panel.split),
             source: Box::new(source),
             checkpoint: None,
@@ -171,12 +171,13 @@ fn of_panel(
         experiment: &study.name,
         dataset: benchmark.name(),
         split: &panel.split.to_string(),
+        seed: panel.seed,
         embedder: &panel.embedder.to_string(),
         tool: &panel.tool,
     };
     let names = Names {
         training: &|query| &queries[split.train[query]].id,
-        tests: &|query| &queries[tests[query]].id,
+        tests: &|test| &tests[test].query.id,
         tools: &|tool| &benchmark.tools()[tool].name,
     };
     Ok(rows(&labels, &names, &geometry))

@@ -7,6 +7,7 @@ use oats_datasets::{Query, ToolId};
 use oats_routers::{Error, Training, oats::S1Params, scan::Vectors};
 
 use super::Projection;
+use crate::manifest::distinct_texts;
 
 /// A tool's way through the rounds of OATS-S1. Cosines and ranks are those of the whole vectors; places are
 /// their projections.
@@ -14,14 +15,38 @@ use super::Projection;
 pub struct ToolGeometry {
     /// By rounds, 0 to N.
     pub path: Vec<AfterRounds>,
-    /// Q⁺: training queries, by position, with their places.
-    pub positives: Vec<(usize, [f64; 2])>,
-    /// Those that are in Q⁻ in any round.
-    pub negatives: Vec<(usize, [f64; 2])>,
+    /// Q⁺.
+    pub positives: Placed,
+    /// The queries that are in Q⁻ in any round.
+    pub negatives: Placed,
+    /// For each test query, whether its text is in training, too.
+    pub in_training: Vec<bool>,
+    /// How many different texts the test queries have.
+    pub test_texts: usize,
     /// The test query that is shown; `None` if the tool is right for none.
     pub example: Option<Example>,
     /// The share of the variance that each of the two axes holds, 0 to 1.
     pub shares: [f64; 2],
+}
+
+/// Some of the training queries.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// By position, with their places.
+    pub queries: Vec<(usize, [f64; 2])>,
+    /// How many different texts they have.
+    pub texts: usize,
+}
+
+/// A query of the test part that the tool is right for.
+#[derive(Clone, Copy, Debug)]
+pub struct TestQuery<'a> {
+    /// The query.
+    pub query: &'a Query,
+    /// Its unit vector.
+    pub vector: &'a [f32],
+    /// Whether its text is in training, too.
+    pub in_training: bool,
 }
 
 /// A tool after some rounds.
@@ -41,7 +66,8 @@ pub struct AfterRounds {
     pub ranks: Vec<usize>,
 }
 
-/// The test query to which the tool's cosine grows most, the first of equal ones.
+/// Of the test queries whose text is not in training, or of all if there is none, the one to which the tool's
+/// cosine grows most, the first of equal ones.
 #[derive(Clone, Debug)]
 pub struct Example {
     /// Its position among the test queries.
@@ -64,8 +90,7 @@ pub struct Rival {
 }
 
 impl ToolGeometry {
-    /// Refines by labelled training queries and looks at one tool, with the test queries that it is right for
-    /// and their unit vectors.
+    /// Refines by labelled training queries and looks at one tool, with the test queries that it is right for.
     ///
     /// # Errors
     /// Those of [`S1Params::start`].
@@ -76,7 +101,7 @@ impl ToolGeometry {
         params: &S1Params,
         training: &Training<'_>,
         tool: ToolId,
-        tests: &[(&Query, &[f32])],
+        tests: &[TestQuery<'_>],
     ) -> Result<Self, Error> {
         let refinement = params.start(training)?;
         let by_rounds: Vec<ArrayView2<'_, f32>> = (0..=params.rounds)
@@ -85,21 +110,22 @@ impl ToolGeometry {
         let (original, refined) = (by_rounds[0], refinement.tool_embeddings());
         let before_and_after = |tool: ToolId| [original.row(tool), refined.row(tool)];
         let asked = |query: usize| training.query_embeddings.row(query);
-        let test_vector = |test: usize| ArrayView1::from(tests[test].1);
+        let test_vector = |test: usize| ArrayView1::from(tests[test].vector);
         let positives: Vec<usize> = (0..training.queries.len())
             .filter(|&query| training.queries[query].is_relevant(tool))
             .collect();
         let negatives: BTreeSet<usize> = (1..=params.rounds)
             .flat_map(|round| refinement.retrieved_wrongly(round, tool))
             .collect();
-        let gains = (0..tests.len()).map(|test| {
-            let cosine = |vector| dot(vector, test_vector(test));
+        let gain = |test: &usize| {
+            let cosine = |vector| dot(vector, test_vector(*test));
             let [before, after] = before_and_after(tool).map(cosine);
             after - before
-        });
-        let test = first_of_largest(gains);
+        };
+        let unseen = (0..tests.len()).filter(|&test| !tests[test].in_training);
+        let test = first_of_largest(unseen, gain).or(first_of_largest(0..tests.len(), gain));
         let rival = test.and_then(|test| {
-            let (query, vector) = tests[test];
+            let TestQuery { query, vector, .. } = tests[test];
             let is_right = |tool: &ToolId| query.relevant.iter().any(|(right, _)| right == tool);
             let above = above(original, tool, vector);
             above.into_iter().find(|tool| !is_right(tool))
@@ -136,15 +162,23 @@ impl ToolGeometry {
                     .map(|test| dot(vector, test_vector(test)))
                     .collect(),
                 ranks: (tests.iter())
-                    .map(|(_, test)| 1 + above(tools.view(), tool, test).len())
+                    .map(|test| 1 + above(tools.view(), tool, test.vector).len())
                     .collect(),
             }
         });
-        let placed = |query: usize| (query, projection.place(asked(query)));
+        let placed = |queries: &mut dyn Iterator<Item = usize>| {
+            let place = |query: usize| (query, projection.place(asked(query)));
+            let queries: Vec<(usize, [f64; 2])> = queries.map(place).collect();
+            let text = |&(query, _): &(usize, _)| training.queries[query].text;
+            let texts = distinct_texts(queries.iter().map(text));
+            Placed { queries, texts }
+        };
         Ok(Self {
             path: path.collect(),
-            positives: positives.iter().copied().map(placed).collect(),
-            negatives: negatives.iter().copied().map(placed).collect(),
+            positives: placed(&mut positives.iter().copied()),
+            negatives: placed(&mut negatives.iter().copied()),
+            in_training: tests.iter().map(|test| test.in_training).collect(),
+            test_texts: distinct_texts(tests.iter().map(|test| test.query.text.as_str())),
             example: test.map(|test| Example {
                 test,
                 place: projection.place(test_vector(test)),
@@ -166,9 +200,13 @@ fn above(tools: ArrayView2<'_, f32>, tool: ToolId, query: &[f32]) -> Vec<ToolId>
     above.take_while(|&other| other != tool).collect()
 }
 
-fn first_of_largest(values: impl Iterator<Item = f64>) -> Option<usize> {
+fn first_of_largest(
+    all: impl Iterator<Item = usize>,
+    value: impl Fn(&usize) -> f64,
+) -> Option<usize> {
     let mut largest: Option<(usize, f64)> = None;
-    for (at, value) in values.enumerate() {
+    for at in all {
+        let value = value(&at);
         if largest.is_none_or(|(_, known)| value > known) {
             largest = Some((at, value));
         }

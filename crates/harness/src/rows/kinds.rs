@@ -167,12 +167,14 @@ pub struct PointRow {
     pub dataset: String,
     /// `instance`, `query` or `tool`.
     pub split: String,
+    /// The split's seed.
+    pub seed: String,
     /// The embedder.
     pub embedder: String,
     /// The tool that is looked at, by its name.
     pub tool: String,
     /// What the point is: `tool`, `positive`, `negative`, `test-query`, `rival-before`, `rival-after`; `axis` is
-    /// an axis of the projection, `test-queries` all of the tool's.
+    /// an axis of the projection; `positives`, `negatives` and `test-queries` are all of the tool's.
     pub role: String,
     /// Which: after how many rounds, a query's id, a tool's name, or an axis.
     pub point: String,
@@ -521,6 +523,7 @@ impl Row for PointRow {
         "experiment",
         "dataset",
         "split",
+        "seed",
         "embedder",
         "tool",
         "role",
@@ -534,6 +537,7 @@ impl Row for PointRow {
             &self.experiment,
             &self.dataset,
             &self.split,
+            &self.seed,
             &self.embedder,
             &self.tool,
             &self.role,
