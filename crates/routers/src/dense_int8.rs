@@ -5,7 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Ranked, Request, Router, State, Training, oats::ToolVectors, scan::Quantised};
+use crate::{
+    Error, Ranked, Request, Router, RouterKind, State, Training, oats::ToolVectors, scan::Quantised,
+};
 
 /// Hyper-parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -15,12 +17,10 @@ pub struct DenseInt8Params {
     pub base: ToolVectors,
 }
 
-impl DenseInt8Params {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`Error::Setting`], naming the field.
-    pub fn check(&self) -> Result<(), Error> {
+impl RouterKind for DenseInt8Params {
+    const READS_EMBEDDINGS: bool = true;
+
+    fn check(&self) -> Result<(), Error> {
         self.base.check()
     }
 
@@ -28,10 +28,14 @@ impl DenseInt8Params {
     ///
     /// # Errors
     /// A hyper-parameter out of range, or training data that do not fit together.
-    pub fn fit(&self, training: &Training<'_>) -> Result<DenseInt8, Error> {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         let tools = self.base.fit(training)?.vectors().quantised();
-        Ok(DenseInt8 { tools })
+        Ok(Box::new(DenseInt8 { tools }))
+    }
+
+    fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        Ok(Box::new(DenseInt8::restore(state)?))
     }
 }
 

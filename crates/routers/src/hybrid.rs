@@ -12,7 +12,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Ranked, Request, Router, State, Training,
+    Error, Ranked, Request, Router, RouterKind, State, Training,
     baselines::{Bm25, Bm25Params, Dense},
     oats::ToolVectors,
     router::top_k,
@@ -49,12 +49,10 @@ const VALIDATION: f64 = 0.2;
 /// Cormack et al.'s constant.
 const RANK_OFFSET: f32 = 60.0;
 
-impl HybridParams {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`Error::Setting`], naming the field.
-    pub fn check(&self) -> Result<(), Error> {
+impl RouterKind for HybridParams {
+    const READS_EMBEDDINGS: bool = true;
+
+    fn check(&self) -> Result<(), Error> {
         self.base.check()?;
         let expected = match (self.fusion, self.weight) {
             (_, None) => return Ok(()),
@@ -70,7 +68,7 @@ impl HybridParams {
     ///
     /// # Errors
     /// A hyper-parameter out of range, or training data that do not fit together.
-    pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         let rule = match (self.fusion, self.weight) {
             (Fusion::ReciprocalRank, _) => Rule::ReciprocalRank,
@@ -80,6 +78,32 @@ impl HybridParams {
         Ok(Box::new(self.with_rule(rule, training)?))
     }
 
+    fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        let rule = match self.fusion {
+            Fusion::ReciprocalRank => Rule::ReciprocalRank,
+            Fusion::WeightedSum => Rule::WeightedSum(state.read("weight")?),
+        };
+        let words = Bm25Params::default().restore(&state.nested("words"))?;
+        let vectors = Dense::restore(&state.nested("vectors"))?;
+        if let Rule::WeightedSum(weight) = rule
+            && !(0.0..=1.0).contains(&weight)
+        {
+            return Err(Error::State(format!("its weight is {weight}")));
+        }
+        if words.catalogue_size() != vectors.tool_embeddings().nrows() {
+            return Err(Error::State(
+                "it has another number of texts than of vectors".to_owned(),
+            ));
+        }
+        Ok(Box::new(Hybrid {
+            rule,
+            words,
+            vectors,
+        }))
+    }
+}
+
+impl HybridParams {
     fn with_rule(&self, rule: Rule, training: &Training<'_>) -> Result<Hybrid, Error> {
         Ok(Hybrid {
             rule,
@@ -105,30 +129,6 @@ impl HybridParams {
             }
         }
         Ok(chosen)
-    }
-
-    pub(crate) fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
-        let rule = match self.fusion {
-            Fusion::ReciprocalRank => Rule::ReciprocalRank,
-            Fusion::WeightedSum => Rule::WeightedSum(state.read("weight")?),
-        };
-        let words = Bm25Params::default().restore(&state.nested("words"))?;
-        let vectors = Dense::restore(&state.nested("vectors"))?;
-        if let Rule::WeightedSum(weight) = rule
-            && !(0.0..=1.0).contains(&weight)
-        {
-            return Err(Error::State(format!("its weight is {weight}")));
-        }
-        if words.catalogue_size() != vectors.tool_embeddings().nrows() {
-            return Err(Error::State(
-                "it has another number of texts than of vectors".to_owned(),
-            ));
-        }
-        Ok(Box::new(Hybrid {
-            rule,
-            words,
-            vectors,
-        }))
     }
 }
 

@@ -40,7 +40,7 @@
 //! | --- | --- |
 //! | [`Router`], [`Request`], [`Ranked`], [`top_k`] | `router.rs`: the serving interface, the order of results |
 //! | [`Training`], [`TrainingQuery`], [`Feedback`] | `training.rs`: what a fit may see |
-//! | [`RouterSpec`] | `spec.rs`: the registry |
+//! | [`RouterSpec`], [`RouterKind`] | `spec.rs`: the registry, and what a new router implements |
 //! | [`State`], [`load`] | `state.rs`: fitted routers in files |
 //! | [`baselines`] | chance, words (BM25), static embeddings |
 //! | [`scan`] | the vectors of a catalogue, searched for the best k |
@@ -75,6 +75,6 @@ mod vocabulary;
 
 pub use error::Error;
 pub use router::{Ranked, Request, Router, top_k};
-pub use spec::{NoSettings, RouterSpec};
+pub use spec::{RouterKind, RouterSpec};
 pub use state::{State, load};
 pub use training::{Feedback, Progress, Training, TrainingPart, TrainingQuery};

@@ -13,7 +13,7 @@ use oats_llm::{Answer, Chat, Completion, Prompt};
 use oats_metrics::Usage;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Progress, Ranked, Request, Router, State, Training, router::mix};
+use crate::{Error, Progress, Ranked, Request, Router, RouterKind, State, Training, router::mix};
 
 /// Kind of this router.
 const KIND: &str = "llm";
@@ -51,12 +51,11 @@ pub struct Llm {
 /// How many requests are asked for between two words on how it comes along.
 const BATCH: usize = 256;
 
-impl LlmParams {
-    /// Checks the settings.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] with the first field that is out of range.
-    pub fn check(&self) -> Result<(), Error> {
+impl RouterKind for LlmParams {
+    const READS_EMBEDDINGS: bool = false;
+    const ASKS_AN_LLM: bool = true;
+
+    fn check(&self) -> Result<(), Error> {
         if self.model.trim().is_empty() {
             let expected = "the name of a model";
             return Err(Error::setting(KIND, "model", &"empty", expected));
@@ -73,6 +72,17 @@ impl LlmParams {
         Ok(())
     }
 
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+        Ok(Box::new(self.fit(training)?))
+    }
+
+    fn restore(&self, _state: &State) -> Result<Box<dyn Router>, Error> {
+        let problem = "an LLM is asked through its endpoint, no file holds it; fit the router anew";
+        Err(Error::State(problem.to_owned()))
+    }
+}
+
+impl LlmParams {
     /// Takes the catalogue and whom to ask.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Ranked, Request, Router, State, Training, baselines::Dense, oats::S1Params,
+    Error, Ranked, Request, Router, RouterKind, State, Training, baselines::Dense, oats::S1Params,
     oats::ToolVectors,
 };
 
@@ -39,12 +39,10 @@ impl Default for ThresholdParams {
     }
 }
 
-impl ThresholdParams {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`Error::Setting`], naming the field.
-    pub fn check(&self) -> Result<(), Error> {
+impl RouterKind for ThresholdParams {
+    const READS_EMBEDDINGS: bool = true;
+
+    fn check(&self) -> Result<(), Error> {
         self.base.check()?;
         match self.threshold {
             Some(cosine) if !(-1.0..=1.0).contains(&cosine) => Err(Error::setting(
@@ -61,7 +59,7 @@ impl ThresholdParams {
     ///
     /// # Errors
     /// A hyper-parameter out of range, or training data that do not fit together.
-    pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         let lowest = match self.threshold {
             Some(cosine) => Lowest {
@@ -76,6 +74,24 @@ impl ThresholdParams {
         }))
     }
 
+    fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        let lowest = Lowest {
+            candidates: state.read("lowest_of_candidates")?,
+            catalogue: state.read("lowest_of_catalogue")?,
+        };
+        for cosine in [lowest.candidates, lowest.catalogue] {
+            if !(-1.0..=1.0).contains(&cosine) {
+                return Err(Error::State(format!("its threshold is {cosine}")));
+            }
+        }
+        Ok(Box::new(Threshold {
+            lowest,
+            tools: Dense::restore(&state.nested("base"))?,
+        }))
+    }
+}
+
+impl ThresholdParams {
     fn choose(&self, training: &Training<'_>) -> Result<Lowest, Error> {
         training.check()?;
         let (fit, validation) = training.fit_and_validation(VALIDATION);
@@ -104,22 +120,6 @@ impl ThresholdParams {
             catalogue,
             candidates: candidates.unwrap_or(catalogue),
         })
-    }
-
-    pub(crate) fn restore(state: &State) -> Result<Box<dyn Router>, Error> {
-        let lowest = Lowest {
-            candidates: state.read("lowest_of_candidates")?,
-            catalogue: state.read("lowest_of_catalogue")?,
-        };
-        for cosine in [lowest.candidates, lowest.catalogue] {
-            if !(-1.0..=1.0).contains(&cosine) {
-                return Err(Error::State(format!("its threshold is {cosine}")));
-            }
-        }
-        Ok(Box::new(Threshold {
-            lowest,
-            tools: Dense::restore(&state.nested("base"))?,
-        }))
     }
 }
 

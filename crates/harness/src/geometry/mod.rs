@@ -29,7 +29,7 @@ mod run;
 mod tool;
 
 use oats_datasets::{Dataset, SplitKind};
-use oats_routers::oats::S1Params;
+use oats_routers::{RouterKind, oats::S1Params};
 use serde::{Deserialize, Serialize};
 
 pub use self::{

@@ -6,7 +6,8 @@ use ndarray::{Array2, ArrayView2};
 use oats_datasets::{Benchmark, Split};
 use oats_embedders::Embedder;
 use oats_routers::{
-    Progress, Request, Router, RouterSpec, Training, controls::LinearParams, oats::S1Params,
+    Progress, Request, Router, RouterKind, RouterSpec, Training, controls::LinearParams,
+    oats::S1Params,
 };
 
 use super::{Fault, Fits, Fitted, Part, Ranking, Ranks};

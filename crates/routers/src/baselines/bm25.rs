@@ -6,7 +6,7 @@ use bm25::{DefaultTokenizer, Embedder, EmbedderBuilder, Language, Tokenizer};
 use oats_datasets::ToolId;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Ranked, Request, Router, State, Training, router::top_k};
+use crate::{Error, Ranked, Request, Router, RouterKind, State, Training, router::top_k};
 
 /// Settings of Okapi BM25 (Robertson and Zaragoza 2009, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,12 +24,10 @@ impl Default for Bm25Params {
     }
 }
 
-impl Bm25Params {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`Error::Setting`], naming the field.
-    pub fn check(&self) -> Result<(), Error> {
+impl RouterKind for Bm25Params {
+    const READS_EMBEDDINGS: bool = false;
+
+    fn check(&self) -> Result<(), Error> {
         let setting =
             |field, value: f32, expected| Err(Error::setting("bm25", field, &value, expected));
         if !(0.0..=1000.0).contains(&self.k1) {
@@ -41,6 +39,16 @@ impl Bm25Params {
         Ok(())
     }
 
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+        Ok(Box::new(self.fit(training)?))
+    }
+
+    fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        Ok(Box::new(self.restore(state)?))
+    }
+}
+
+impl Bm25Params {
     /// Indexes the tools of the training view; reads neither its queries nor its vectors.
     ///
     /// # Errors

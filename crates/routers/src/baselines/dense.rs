@@ -2,9 +2,10 @@
 //! serving side of every method that only moves tool vectors.
 
 use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Ranked, Request, Router, State, Training,
+    Error, Ranked, Request, Router, RouterKind, State, Training,
     scan::{Screened, Vectors},
 };
 
@@ -43,6 +44,23 @@ impl Dense {
     /// The same vectors as a plain scan has them.
     pub(crate) fn vectors(&self) -> &Vectors {
         self.tools.exact()
+    }
+}
+
+/// There is nothing to set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DenseParams {}
+
+impl RouterKind for DenseParams {
+    const READS_EMBEDDINGS: bool = true;
+
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+        Ok(Box::new(Dense::fit(training)?))
+    }
+
+    fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        Ok(Box::new(Dense::restore(state)?))
     }
 }
 

@@ -5,5 +5,5 @@ mod dense;
 mod random;
 
 pub use bm25::{Bm25, Bm25Params};
-pub use dense::Dense;
-pub use random::Random;
+pub use dense::{Dense, DenseParams};
+pub use random::RandomParams;

@@ -1,13 +1,15 @@
 //! `random`: what chance gives.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
-    Error, Ranked, Request, Router, State, Training,
+    Error, Ranked, Request, Router, RouterKind, State, Training,
     router::{mix, top_k},
 };
 
 /// Shuffles each request's pool, by the seed and the request's text.
 #[derive(Clone, Debug)]
-pub struct Random {
+struct Random {
     catalogue_size: usize,
     seed: u64,
 }
@@ -15,26 +17,33 @@ pub struct Random {
 /// How many different scores there are.
 const SCORES: usize = 1 << 24;
 
-impl Random {
+/// There is nothing to set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RandomParams {}
+
+impl RouterKind for RandomParams {
+    const READS_EMBEDDINGS: bool = false;
+
     /// Takes the catalogue's size and the seed; learns nothing.
-    pub fn fit(training: &Training<'_>) -> Self {
-        Self {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+        Ok(Box::new(Random {
             catalogue_size: training.tools.len(),
             seed: training.seed,
-        }
+        }))
     }
 
-    pub(crate) fn restore(state: &State) -> Result<Self, Error> {
+    fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
         let catalogue_size = state.read("catalogue_size")?;
         if catalogue_size > SCORES {
             return Err(Error::State(format!(
                 "its catalogue has {catalogue_size} tools, more than there are scores"
             )));
         }
-        Ok(Self {
+        Ok(Box::new(Random {
             catalogue_size,
             seed: state.read("seed")?,
-        })
+        }))
     }
 }
 

@@ -16,7 +16,7 @@ use oats_datasets::{ToolId, split::group_texts};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Ranked, Request, Router, State, Training,
+    Error, Ranked, Request, Router, RouterKind, State, Training,
     baselines::Dense,
     router::{ABOVE_COSINES, top_k},
 };
@@ -41,12 +41,10 @@ impl Default for KnnParams {
     }
 }
 
-impl KnnParams {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`Error::Setting`], naming the field.
-    pub fn check(&self) -> Result<(), Error> {
+impl RouterKind for KnnParams {
+    const READS_EMBEDDINGS: bool = true;
+
+    fn check(&self) -> Result<(), Error> {
         let setting = |field, value: &dyn ToString, expected| {
             Err(Error::setting("knn", field, value, expected))
         };
@@ -63,7 +61,7 @@ impl KnnParams {
     ///
     /// # Errors
     /// A hyper-parameter out of range, or training data that do not fit together.
-    pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         let tools = Dense::fit(training)?;
         let (mut rows, mut votes) = (Vec::new(), Vec::new());
@@ -85,7 +83,7 @@ impl KnnParams {
         }))
     }
 
-    pub(crate) fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+    fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
         let knn = Knn {
             params: *self,
             tools: Dense::restore(&state.nested("base"))?,

@@ -18,7 +18,7 @@ use oats_datasets::ToolId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Ranked, Request, Router, State, Training,
+    Error, Ranked, Request, Router, RouterKind, State, Training,
     baselines::Dense,
     router::{ABOVE_COSINES, top_k},
 };
@@ -46,12 +46,10 @@ impl Default for LinearParams {
 /// The Euclidean length of the gradient at which L-BFGS has arrived.
 const GRADIENT_TOLERANCE: f32 = 1e-3;
 
-impl LinearParams {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`Error::Setting`], naming the field.
-    pub fn check(&self) -> Result<(), Error> {
+impl RouterKind for LinearParams {
+    const READS_EMBEDDINGS: bool = true;
+
+    fn check(&self) -> Result<(), Error> {
         let setting = |field, value: &dyn ToString, expected| {
             Err(Error::setting("linear", field, value, expected))
         };
@@ -68,7 +66,7 @@ impl LinearParams {
     ///
     /// # Errors
     /// A hyper-parameter out of range, training data that do not fit together, or [`Error::Solver`].
-    pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         let tools = Dense::fit(training)?;
         let examples = training.queries.iter().enumerate();
@@ -100,6 +98,28 @@ impl LinearParams {
         }))
     }
 
+    fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        let linear = Linear {
+            tools: Dense::restore(&state.nested("base"))?,
+            classes: state.read("classes")?,
+            weights: state.array("weights")?,
+            biases: state.array("biases")?,
+        };
+        let (tools, d) = linear.tools.tool_embeddings().dim();
+        let classes = linear.classes.len();
+        if linear.weights.dim() != (classes, d)
+            || linear.biases.len() != classes
+            || linear.classes.iter().any(|&tool| tool >= tools)
+        {
+            return Err(Error::State(
+                "its classes, weights and tools do not fit together".to_owned(),
+            ));
+        }
+        Ok(Box::new(linear))
+    }
+}
+
+impl LinearParams {
     /// Weights (classes × d) and biases of the classes, in the order of their ids.
     fn regress(
         &self,
@@ -128,26 +148,6 @@ impl LinearParams {
             return Err(failed("a weight is not finite".to_owned()));
         }
         Ok((weights, biases))
-    }
-
-    pub(crate) fn restore(state: &State) -> Result<Box<dyn Router>, Error> {
-        let linear = Linear {
-            tools: Dense::restore(&state.nested("base"))?,
-            classes: state.read("classes")?,
-            weights: state.array("weights")?,
-            biases: state.array("biases")?,
-        };
-        let (tools, d) = linear.tools.tool_embeddings().dim();
-        let classes = linear.classes.len();
-        if linear.weights.dim() != (classes, d)
-            || linear.biases.len() != classes
-            || linear.classes.iter().any(|&tool| tool >= tools)
-        {
-            return Err(Error::State(
-                "its classes, weights and tools do not fit together".to_owned(),
-            ));
-        }
-        Ok(Box::new(linear))
     }
 }
 

@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use self::{network::Network, served::Encoder};
 use crate::{
-    Error, Router, State, Training,
+    Error, Router, RouterKind, State, Training,
     learn::{Fit, Schedule, Weights},
     vocabulary::{Vocabulary, with_unknowns},
 };
@@ -93,12 +93,11 @@ const KIND: &str = "encoder";
 /// The share of the training queries that the fit is validated on, to about 1,000.
 const VALIDATION: f64 = 0.1;
 
-impl EncoderParams {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`Error::Setting`], naming the field.
-    pub fn check(&self) -> Result<(), Error> {
+impl RouterKind for EncoderParams {
+    const READS_EMBEDDINGS: bool = false;
+    const BY_DESCENT: bool = true;
+
+    fn check(&self) -> Result<(), Error> {
         let setting = |field, value: &dyn ToString, expected| {
             Err(Error::setting(KIND, field, value, expected))
         };
@@ -119,22 +118,12 @@ impl EncoderParams {
         self.schedule().check(KIND)
     }
 
-    fn schedule(&self) -> Schedule {
-        Schedule {
-            epochs: self.epochs,
-            batch_size: self.batch_size,
-            learning_rate: self.learning_rate,
-            weight_decay: self.weight_decay,
-            patience: self.patience,
-        }
-    }
-
     /// Trains the network; reads no embeddings.
     ///
     /// # Errors
     /// A hyper-parameter out of range, training data that do not fit together, a text that cannot be
     /// read, or [`Error::Diverged`].
-    pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         training.check_labels()?;
         let (mut rows, validation) = training.fit_and_validation(VALIDATION);
@@ -175,6 +164,22 @@ impl EncoderParams {
         Ok(Box::new(encoder))
     }
 
+    fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        Ok(Box::new(Encoder::restore(self, state)?))
+    }
+}
+
+impl EncoderParams {
+    fn schedule(&self) -> Schedule {
+        Schedule {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            learning_rate: self.learning_rate,
+            weight_decay: self.weight_decay,
+            patience: self.patience,
+        }
+    }
+
     fn loss(
         &self,
         network: &Network,
@@ -211,10 +216,6 @@ impl EncoderParams {
         let tools = network.tools(&tools, &described)?;
         let logits = (queries.matmul(&tools.t()?)? / f64::from(self.temperature))?;
         (log_softmax(&logits, D::Minus1)? * shares)?.sum_all()? / -(rows.len() as f64)
-    }
-
-    pub(crate) fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
-        Ok(Box::new(Encoder::restore(self, state)?))
     }
 }
 

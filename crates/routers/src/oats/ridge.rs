@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ToolVectors, has_successes, outcomes::successes, product, solve::solve, unit_or};
 use crate::{
-    Error, Router, State, Training,
+    Error, Router, RouterKind, State, Training,
     baselines::Dense,
     pipeline::{Adapt, Pipeline},
 };
@@ -39,12 +39,10 @@ pub struct RidgeParams {
     pub lambda: Option<f64>,
 }
 
-impl RidgeParams {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`Error::Setting`], naming the field.
-    pub fn check(&self) -> Result<(), Error> {
+impl RouterKind for RidgeParams {
+    const READS_EMBEDDINGS: bool = true;
+
+    fn check(&self) -> Result<(), Error> {
         self.base.check()?;
         match self.lambda {
             Some(lambda) if !(lambda.is_finite() && lambda > 0.0) => {
@@ -58,7 +56,7 @@ impl RidgeParams {
     ///
     /// # Errors
     /// A hyper-parameter out of range, or training data that do not fit together.
-    pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         training.check()?;
         let tools = self.base.fit(training)?;
@@ -73,6 +71,12 @@ impl RidgeParams {
         Ok(Box::new(Pipeline::adapted(map, tools)))
     }
 
+    fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        Pipeline::restore_adapted(state, LinearMap::restore)
+    }
+}
+
+impl RidgeParams {
     fn choose_lambda(&self, training: &Training<'_>) -> Result<f64, Error> {
         let (fit, validation) = training.fit_and_validation(VALIDATION);
         let part = training.part(&fit);
@@ -91,10 +95,6 @@ impl RidgeParams {
             }
         }
         Ok(chosen)
-    }
-
-    pub(crate) fn restore(state: &State) -> Result<Box<dyn Router>, Error> {
-        Pipeline::restore_adapted(state, LinearMap::restore)
     }
 }
 

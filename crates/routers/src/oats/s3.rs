@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ToolVectors, WEIGHT_DECAY, has_successes, outcomes::failures, product, unit_or};
 use crate::{
-    Error, Router, State, Training,
+    Error, Router, RouterKind, State, Training,
     baselines::Dense,
     learn::{Fit, Schedule, Weights, tensor},
     pipeline::{Adapt, Pipeline},
@@ -93,12 +93,11 @@ impl Default for S3Params {
     }
 }
 
-impl S3Params {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`Error::Setting`], naming the field.
-    pub fn check(&self) -> Result<(), Error> {
+impl RouterKind for S3Params {
+    const READS_EMBEDDINGS: bool = true;
+    const BY_DESCENT: bool = true;
+
+    fn check(&self) -> Result<(), Error> {
         let setting = |field, value: &dyn ToString, expected| {
             Err(Error::setting(KIND, field, value, expected))
         };
@@ -124,7 +123,7 @@ impl S3Params {
     /// # Errors
     /// A hyper-parameter out of range, training data that do not fit together, or
     /// [`Error::Diverged`].
-    pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         training.check()?;
         if !has_successes(training) {
@@ -166,10 +165,12 @@ impl S3Params {
         Ok(Box::new(learned.with_tools(self.base.fit(training)?)))
     }
 
-    pub(crate) fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+    fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
         Pipeline::restore_adapted(state, |state, tools| Adapter::restore(self, state, tools))
     }
+}
 
+impl S3Params {
     fn schedule(&self) -> Schedule {
         Schedule {
             epochs: self.epochs,

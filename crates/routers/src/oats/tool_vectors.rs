@@ -2,21 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, NoSettings, Training, baselines::Dense, oats::S1Params};
+use crate::{
+    Error, RouterKind, Training,
+    baselines::{Dense, DenseParams},
+    oats::S1Params,
+};
 
 /// Tool vectors that are scored by cosine: `{ kind = "dense" }` or `{ kind = "oats-s1", … }`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum ToolVectors {
     /// The tools' own embeddings (SE).
-    Dense(NoSettings),
+    Dense(DenseParams),
     /// Refined from outcomes.
     OatsS1(S1Params),
 }
 
 impl Default for ToolVectors {
     fn default() -> Self {
-        Self::Dense(NoSettings {})
+        Self::Dense(DenseParams {})
     }
 }
 

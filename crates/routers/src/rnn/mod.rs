@@ -55,7 +55,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Feedback, Router, State, Training, TrainingQuery,
+    Error, Feedback, Router, RouterKind, State, Training, TrainingQuery,
     learn::{Epoch, Fit, Schedule, Weights},
     training::check_share,
     vocabulary::Vocabulary,
@@ -169,12 +169,11 @@ impl Default for RnnParams {
     }
 }
 
-impl RnnParams {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`Error::Setting`], naming the field.
-    pub fn check(&self) -> Result<(), Error> {
+impl RouterKind for RnnParams {
+    const READS_EMBEDDINGS: bool = false;
+    const BY_DESCENT: bool = true;
+
+    fn check(&self) -> Result<(), Error> {
         let setting = |field, value: &dyn ToString, expected| {
             Err(Error::setting(KIND, field, value, expected))
         };
@@ -209,22 +208,12 @@ impl RnnParams {
         check_share(KIND, self.validation)
     }
 
-    fn schedule(&self) -> Schedule {
-        Schedule {
-            epochs: self.epochs,
-            batch_size: self.batch_size,
-            learning_rate: self.learning_rate,
-            weight_decay: self.weight_decay,
-            patience: self.patience,
-        }
-    }
-
     /// Fits the router. Without anything to learn from, every tool has the same logit.
     ///
     /// # Errors
     /// A hyper-parameter out of range, training data that do not fit together, or
     /// [`Error::Diverged`].
-    pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         training.check_labels()?;
         self.check_feedback(training)?;
@@ -256,6 +245,22 @@ impl RnnParams {
         Ok(Box::new(router))
     }
 
+    fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        Ok(Box::new(Rnn::restore(self, state)?))
+    }
+}
+
+impl RnnParams {
+    fn schedule(&self) -> Schedule {
+        Schedule {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            learning_rate: self.learning_rate,
+            weight_decay: self.weight_decay,
+            patience: self.patience,
+        }
+    }
+
     /// A label has no propensity, and with nothing but successes no outcome is better than the
     /// baseline.
     fn check_feedback(&self, training: &Training<'_>) -> Result<(), Error> {
@@ -276,10 +281,6 @@ impl RnnParams {
     fn temperature(&self, epoch: Epoch) -> f64 {
         let done = (epoch.number - 1) as f64 / (epoch.of - 1).max(1) as f64;
         self.temperature_from * (self.temperature_to / self.temperature_from).powf(done)
-    }
-
-    pub(crate) fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
-        Ok(Box::new(Rnn::restore(self, state)?))
     }
 }
 

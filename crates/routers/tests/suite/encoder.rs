@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView1};
 use oats_datasets::ToolId;
 use oats_embedders::WordPieces;
-use oats_routers::{Error, Request, Router, State, encoder::EncoderParams};
+use oats_routers::{Error, Request, Router, RouterKind, State, encoder::EncoderParams};
 
 use crate::common::{Problem, asks, query, tool, tools_of};
 

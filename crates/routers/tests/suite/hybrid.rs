@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, array};
 use oats_routers::{
-    Error, Request,
+    Error, Request, RouterKind,
     hybrid::{Fusion, HybridParams},
 };
 use rand::{RngExt, SeedableRng};

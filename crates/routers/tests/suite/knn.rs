@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, array};
 use oats_datasets::Outcome;
-use oats_routers::{Request, Router, TrainingQuery, controls::KnnParams};
+use oats_routers::{Request, Router, RouterKind, TrainingQuery, controls::KnnParams};
 
 use crate::common::{Problem, asks, tools_of};
 

@@ -1,7 +1,7 @@
 //! Multinomial logistic regression.
 
 use ndarray::{Array1, Array2, Axis, array};
-use oats_routers::{Error, Request, Router, controls::LinearParams};
+use oats_routers::{Error, Request, Router, RouterKind, controls::LinearParams};
 
 use crate::common::{Problem, asks, tools_of};
 

@@ -1,21 +1,22 @@
 //! The shuffle is fair, and the same whenever it is asked.
 
 use oats_datasets::ToolId;
-use oats_routers::{Ranked, Request, Router, baselines::Random};
+use oats_routers::{Ranked, Request, Router, RouterKind, baselines::RandomParams};
 
 use crate::common::{Problem, asks, tool, tools_of};
 
-fn shuffler(tools: usize, seed: u64) -> Random {
+fn shuffler(tools: usize, seed: u64) -> Box<dyn Router> {
     let tools = (0..tools)
         .map(|number| tool(&format!("tool{number}"), ""))
         .collect();
-    Random::fit(
+    let fitted = RandomParams {}.fit(
         &Problem {
             seed,
             ..Problem::of_texts(tools)
         }
         .training(),
-    )
+    );
+    fitted.unwrap()
 }
 
 fn shuffle(seed: u64, text: &str) -> Vec<Ranked> {

@@ -8,7 +8,7 @@ use ndarray::{Array1, Array2};
 use oats_datasets::{Outcome, Query, ToolId};
 use oats_embedders::WordPieces;
 use oats_routers::{
-    Error, Ranked, Request, Router, RouterSpec, State, Training, TrainingQuery, load,
+    Error, Ranked, Request, Router, RouterKind, RouterSpec, State, Training, TrainingQuery, load,
     rnn::{Head, Learn, Pooling, RnnParams},
 };
 use proptest::prelude::*;

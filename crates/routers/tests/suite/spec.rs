@@ -2,7 +2,7 @@
 
 use oats_datasets::Query;
 use oats_routers::{
-    Error, NoSettings, Request, RouterSpec,
+    Error, Request, RouterSpec,
     baselines::Bm25Params,
     dense_int8::DenseInt8Params,
     oats::{Feature, Negatives, S1Params, S2Params, S3Params, ToolVectors},
@@ -274,9 +274,9 @@ fn baselines_learn_nothing_from_outcomes() {
         spec.fit(&problem.training()).unwrap().rank(&request, 6)
     };
     for spec in [
-        RouterSpec::Random(NoSettings {}),
+        RouterSpec::Random(Default::default()),
         RouterSpec::Bm25(Bm25Params::default()),
-        RouterSpec::Dense(NoSettings {}),
+        RouterSpec::Dense(Default::default()),
         RouterSpec::DenseInt8(DenseInt8Params::default()),
     ] {
         assert_eq!(ranking(&spec, &problem), ranking(&spec, &relabelled));

@@ -3,7 +3,7 @@
 use ndarray::{Array2, array};
 use oats_datasets::{Query, ToolId};
 use oats_routers::{
-    Error, NoSettings, Request, Router, baselines::Dense, oats::ToolVectors,
+    Error, Request, Router, RouterKind, baselines::Dense, oats::ToolVectors,
     threshold::ThresholdParams,
 };
 
@@ -11,7 +11,7 @@ use crate::common::{Problem, asks, query};
 
 fn over_dense(threshold: Option<f32>) -> ThresholdParams {
     ThresholdParams {
-        base: ToolVectors::Dense(NoSettings {}),
+        base: ToolVectors::Dense(Default::default()),
         threshold,
     }
 }

@@ -19,7 +19,7 @@ pub use refinement::Refinement;
 use serde::{Deserialize, Serialize};
 
 use super::Negatives;
-use crate::{Error, Training, baselines::Dense};
+use crate::{Error, Router, RouterKind, State, Training, baselines::Dense};
 
 /// Hyper-parameters of Stage 1. The defaults are the paper's, but for K, which it does not give: 5
 /// reproduced its figures.
@@ -62,12 +62,10 @@ impl Default for S1Params {
 /// The share of the training queries that the gate judges by, to about 1,000.
 const VALIDATION: f64 = 0.2;
 
-impl S1Params {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`Error::Setting`], naming the field.
-    pub fn check(&self) -> Result<(), Error> {
+impl RouterKind for S1Params {
+    const READS_EMBEDDINGS: bool = true;
+
+    fn check(&self) -> Result<(), Error> {
         let setting = |field, value: &dyn ToString, expected| {
             Err(Error::setting("oats-s1", field, value, expected))
         };
@@ -83,6 +81,16 @@ impl S1Params {
         Ok(())
     }
 
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+        Ok(Box::new(self.fit(training)?))
+    }
+
+    fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+        Ok(Box::new(Dense::restore(state)?))
+    }
+}
+
+impl S1Params {
     /// Refines the tool vectors and serves them.
     ///
     /// # Errors

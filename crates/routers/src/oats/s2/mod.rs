@@ -44,7 +44,7 @@ use self::{
 };
 use super::{ToolVectors, WEIGHT_DECAY};
 use crate::{
-    Error, Ranked, Request, Router, State, Training,
+    Error, Ranked, Request, Router, RouterKind, State, Training,
     baselines::{Bm25, Bm25Params, Dense},
     learn::{Fit, Schedule, Weights},
     pipeline::{Pipeline, RERANKER, Rerank},
@@ -93,12 +93,11 @@ impl Default for S2Params {
     }
 }
 
-impl S2Params {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`Error::Setting`], naming the field.
-    pub fn check(&self) -> Result<(), Error> {
+impl RouterKind for S2Params {
+    const READS_EMBEDDINGS: bool = true;
+    const BY_DESCENT: bool = true;
+
+    fn check(&self) -> Result<(), Error> {
         self.base.check()?;
         self.schedule().check(KIND)?;
         if self.top_k == 0 {
@@ -113,7 +112,7 @@ impl S2Params {
     /// A hyper-parameter out of range, training data that do not fit together, or
     /// [`Error::Diverged`]. The last good state in the latter knows the outcomes of the training
     /// queries without the validation's.
-    pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         training.check()?;
         let words = Arc::new(Bm25Params::default().fit(training)?);
@@ -151,7 +150,7 @@ impl S2Params {
         Ok(Box::new(self.pipeline(tools, Arc::new(features), mlp)))
     }
 
-    pub(crate) fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
+    fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
         Pipeline::restore_reranked(state, |state, tools| {
             Ok(Reranker {
                 top_k: self.top_k,
@@ -160,7 +159,9 @@ impl S2Params {
             })
         })
     }
+}
 
+impl S2Params {
     fn schedule(&self) -> Schedule {
         Schedule {
             epochs: self.epochs,
