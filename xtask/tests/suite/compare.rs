@@ -85,10 +85,10 @@ fn two_folders_are_paired_by_query_where_scores_were_kept() {
         "{ kind = \"oats-s1\", alpha = 0.001, label = \"oats-s1\" }, {",
     );
     place.succeed(&["run", "trial.toml", "--scores", "--out", "after"]);
-    let told = place.run(&["compare", "after/trial", "before/trial"]);
+    let told = place.run(&["compare", "after/trial", "before/trial", "--out", "out"]);
     assert_eq!(told.code, Some(1), "{told}");
     told.assert_says(&["oats-s1", "query", "down beyond noise"]);
-    let told = place.succeed(&["compare", "before/trial", "before/trial"]);
+    let told = place.succeed(&["compare", "before/trial", "before/trial", "--out", "out"]);
     told.assert_says(&[" 0 are up and 0 down"]);
 }
 
@@ -134,7 +134,7 @@ fn a_fall_against_kept_results_ends_with_1() {
 fn what_cannot_be_compared_is_refused() {
     let place = Place::with_experiment(TRIAL);
     let refused = |arguments: &[&str], parts: &[&str]| {
-        let told = place.run(&[&["compare"], arguments].concat());
+        let told = place.run(&[&["compare", "--out", "out"], arguments].concat());
         assert_eq!(told.code, Some(2), "{told}");
         told.assert_refused(parts);
     };
