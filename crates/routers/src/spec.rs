@@ -11,6 +11,7 @@ use crate::{
     hybrid::HybridParams,
     llm::LlmParams,
     oats::{RidgeParams, S1Params, S2Params, S3Params},
+    process::ProcessParams,
     rnn::RnnParams,
     threshold::ThresholdParams,
 };
@@ -65,6 +66,9 @@ pub enum RouterSpec {
     /// An LLM, asked for every request.
     #[serde(deserialize_with = "settings")]
     Llm(LlmParams),
+    /// A router in another language, as a process.
+    #[serde(deserialize_with = "settings")]
+    Process(ProcessParams),
 }
 
 /// For routers without hyper-parameters.
@@ -73,7 +77,8 @@ pub enum RouterSpec {
 pub struct NoSettings {}
 
 impl RouterSpec {
-    /// Every kind of router, with its default hyper-parameters.
+    /// Every kind of router whose name says enough, with its default hyper-parameters: not `process`,
+    /// whose command has no default.
     pub fn all() -> Vec<Self> {
         vec![
             Self::Random(NoSettings {}),
@@ -128,6 +133,7 @@ impl RouterSpec {
             Self::Rnn(_) => "rnn",
             Self::Encoder(_) => "encoder",
             Self::Llm(_) => "llm",
+            Self::Process(_) => "process",
         }
     }
 
@@ -135,9 +141,12 @@ impl RouterSpec {
     /// [`Request::embedding`](crate::Request::embedding).
     pub fn reads_embeddings(&self) -> bool {
         match self {
-            Self::Random(_) | Self::Bm25(_) | Self::Rnn(_) | Self::Encoder(_) | Self::Llm(_) => {
-                false
-            }
+            Self::Random(_)
+            | Self::Bm25(_)
+            | Self::Rnn(_)
+            | Self::Encoder(_)
+            | Self::Llm(_)
+            | Self::Process(_) => false,
             Self::Dense(_)
             | Self::DenseInt8(_)
             | Self::OatsS1(_)
@@ -156,6 +165,14 @@ impl RouterSpec {
         matches!(self, Self::Llm(_))
     }
 
+    /// The command, if the router is a process of its own: it can fail by itself, and no file holds it.
+    pub fn process(&self) -> Option<&ProcessParams> {
+        match self {
+            Self::Process(params) => Some(params),
+            _ => None,
+        }
+    }
+
     /// Whether the router is fitted by gradient descent, which stops early on validation: rounding
     /// errors of another machine or backend can then end in another fit.
     pub fn is_fitted_by_descent(&self) -> bool {
@@ -171,7 +188,8 @@ impl RouterSpec {
             | Self::Knn(_)
             | Self::Hybrid(_)
             | Self::Threshold(_)
-            | Self::Llm(_) => false,
+            | Self::Llm(_)
+            | Self::Process(_) => false,
         }
     }
 
@@ -195,13 +213,15 @@ impl RouterSpec {
             Self::Rnn(params) => params.check(),
             Self::Encoder(params) => params.check(),
             Self::Llm(params) => params.check(),
+            Self::Process(params) => params.check(),
         }
     }
 
     /// Fits the router to the training view.
     ///
     /// # Errors
-    /// A hyper-parameter out of range, or training data that do not fit together.
+    /// A hyper-parameter out of range, training data that do not fit together, or what the router says of
+    /// a fit that failed.
     pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         Ok(match self {
             Self::Random(_) => Box::new(Random::fit(training)),
@@ -219,6 +239,7 @@ impl RouterSpec {
             Self::Rnn(params) => params.fit(training)?,
             Self::Encoder(params) => params.fit(training)?,
             Self::Llm(params) => Box::new(params.fit(training)?),
+            Self::Process(params) => Box::new(params.fit(training)?),
         })
     }
 
@@ -248,8 +269,14 @@ impl RouterSpec {
                     "an LLM is asked through its endpoint, no file holds it; fit the router anew";
                 return Err(Error::State(problem.to_owned()));
             }
+            Self::Process(_) => return Err(not_kept()),
         })
     }
+}
+
+/// What was learned is the process's own.
+pub(crate) fn not_kept() -> Error {
+    Error::State("a process cannot be kept in a file; fit the router anew".to_owned())
 }
 
 /// Puts the field's name into the message: serde forgets it where an enum is told by a tag.
