@@ -12,6 +12,7 @@ mod readme;
 mod report;
 mod study;
 mod table;
+mod venv;
 mod workspace;
 
 use std::{
@@ -59,6 +60,7 @@ enum Command {
     Label(commands::label::Args),
     Fetch(commands::fetch::Args),
     Distill(commands::distill::Args),
+    Venv(commands::venv::Args),
 }
 
 /// How a command that did its work ended.
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
         Command::Label(args) => commands::label::run(&args),
         Command::Fetch(args) => commands::fetch::run(&args),
         Command::Distill(args) => commands::distill::run(&args),
+        Command::Venv(args) => commands::venv::run(&args),
     };
     match ended {
         Ok(Ending::Fine) => ExitCode::SUCCESS,
