@@ -208,7 +208,7 @@ fn fails_alone(instead: &str, at: &str, settings: &str, parts: &[&str]) -> Optio
     // Where it waits for ever, it sleeps for ten minutes.
     assert!(started.elapsed() < Duration::from_secs(300), "{told}");
     told.assert_refused(&["1 cell failed", "all other results were written"]);
-    told.assert_says(&["failed: builtin/query/all/mine-none-0: process: `python3 my_router.py`: "]);
+    told.assert_says(&["failed: builtin/query/all/mine-none-0: `python3 my_router.py`: "]);
     told.assert_says(parts);
     for file in ["metrics.csv", "tests.csv"] {
         let file = format!("target/run/my-router/{file}");

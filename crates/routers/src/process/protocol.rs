@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use oats_datasets::{Tool, ToolId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 
 use super::child::{Line, start_of};
 use crate::{Feedback, Ranked, Training, router::mix};
@@ -250,8 +251,11 @@ pub(super) fn read_ranking(line: &Line, asked: &Asked<'_>) -> Result<Vec<Ranked>
 }
 
 fn parse<T: DeserializeOwned>(line: &Line, form: &'static str) -> Result<T, Mistake> {
-    serde_json::from_str(&line.text).map_err(|error| match error.is_data() {
-        true => Mistake::Form(form),
-        false => Mistake::NoJson(error.to_string()),
-    })
+    let no_json = |error: serde_json::Error| Mistake::NoJson(error.to_string());
+    // By its fields' names: a struct would also be read from a list.
+    let answer: Map<String, Value> = match serde_json::from_str(&line.text).map_err(no_json)? {
+        Value::Object(fields) => fields,
+        _ => return Err(Mistake::Form(form)),
+    };
+    T::deserialize(answer).map_err(|_| Mistake::Form(form))
 }
