@@ -12,6 +12,7 @@ mod readme;
 mod report;
 mod study;
 mod table;
+mod venv;
 mod workspace;
 
 use std::{
@@ -60,6 +61,7 @@ enum Command {
     Label(commands::label::Args),
     Fetch(commands::fetch::Args),
     Distill(commands::distill::Args),
+    Venv(commands::venv::Args),
 }
 
 /// How a command that did its work ended.
@@ -85,6 +87,7 @@ fn main() -> ExitCode {
         Command::Label(args) => commands::label::run(&args),
         Command::Fetch(args) => commands::fetch::run(&args),
         Command::Distill(args) => commands::distill::run(&args),
+        Command::Venv(args) => commands::venv::run(&args),
     };
     match ended {
         Ok(Ending::Fine) => ExitCode::SUCCESS,

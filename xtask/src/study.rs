@@ -1,6 +1,7 @@
 //! What the commands do with an experiment, whatever its kind.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -59,6 +60,21 @@ impl Ran<'_> {
             Self::Geometry(_, run) => &run.skipped,
             Self::Frontier(..) => &[],
         }
+    }
+
+    /// What was left out, and why, each reason once.
+    pub(crate) fn told_skips(&self) -> BTreeSet<String> {
+        let told = |skip: &Skip| match skip.failed_cells {
+            0 => format!("not run: {}", skip.reason),
+            1 => format!("failed: {}", skip.reason),
+            count => format!("failed: {} (and {} more cells)", skip.reason, count - 1),
+        };
+        self.skipped().iter().map(told).collect()
+    }
+
+    /// How many cells were begun and failed.
+    pub(crate) fn failed_cells(&self) -> usize {
+        self.skipped().iter().map(|skip| skip.failed_cells).sum()
     }
 
     /// Whether nothing could be run.
@@ -147,6 +163,20 @@ impl Ran<'_> {
             | Self::Frontier(..) => Ok(()),
         }
     }
+}
+
+/// Whether all cells came out that were begun. Without those that failed the results are whole, and written.
+///
+/// # Errors
+/// Some failed.
+pub(crate) fn ensure_none_failed(ran: &[Ran<'_>]) -> Result<()> {
+    let failed: usize = ran.iter().map(Ran::failed_cells).sum();
+    ensure!(
+        failed == 0,
+        "{failed} {} failed; the reasons are above, and all other results were written",
+        if failed == 1 { "cell" } else { "cells" }
+    );
+    Ok(())
 }
 
 /// Whether the study's committed results can be read.

@@ -6,7 +6,7 @@ use ndarray::Array3;
 use oats_datasets::{Benchmark, Split, ToolId};
 use oats_llm::Chat;
 use oats_metrics::Metric;
-use oats_routers::{Progress, Ranked, Request, Router, Training};
+use oats_routers::{Progress, Ranked, Request, Router, Training, process::Failure};
 use rayon::prelude::*;
 
 use crate::{
@@ -36,6 +36,10 @@ pub(crate) struct Cell<'a> {
 /// Pools × test queries × metrics.
 pub(crate) type Scores = Array3<f64>;
 
+/// What comes of a cell: its scores, or what the router's process did wrong, which is no concern of the
+/// others.
+pub(crate) type Computed = Result<Scores, Box<Failure>>;
+
 /// What a router makes of one request.
 struct Answer {
     /// One for each metric.
@@ -55,8 +59,16 @@ impl Cell<'_> {
         &self,
         keepsakes: &Keepsakes,
         observer: &dyn Observer,
-    ) -> Result<Scores, Error> {
-        let router = self.fit(keepsakes, observer)?;
+    ) -> Result<Computed, Error> {
+        let tell = |line: &str| observer.detail(&format!("{}: {line}", self.labels));
+        let progress = Progress::to(&tell);
+        let router = match self.fit(progress) {
+            Ok(router) => router,
+            Err(oats_routers::Error::Process(failure)) => return Ok(Err(failure)),
+            Err(source) => {
+                return Err(keepsakes.failure(&self.labels, &self.router.spec, source));
+            }
+        };
         keepsakes.router(self, router.as_ref())?;
         let mut scores = Array3::zeros(self.shape());
         for (mut scores, &pool) in scores.outer_iter_mut().zip(self.pools) {
@@ -75,17 +87,13 @@ impl Cell<'_> {
             keepsakes.run(self, pool, rankings)?;
         }
         keepsakes.qrels(self)?;
-        Ok(scores)
+        Ok(Ok(scores))
     }
 
-    fn fit(
-        &self,
-        keepsakes: &Keepsakes,
-        observer: &dyn Observer,
-    ) -> Result<Box<dyn Router>, Error> {
+    /// The router, ready for the test queries.
+    fn fit(&self, progress: Progress<'_>) -> Result<Box<dyn Router>, oats_routers::Error> {
         let learned: Vec<usize> = self.drawn.iter().map(|drawn| drawn.query).collect();
         let query_embeddings = self.embeddings.of_queries(&learned);
-        let tell = |line: &str| observer.detail(&format!("{}: {line}", self.labels));
         let training = Training {
             tools: self.benchmark.tools(),
             tool_embeddings: self.embeddings.tools.view(),
@@ -97,19 +105,32 @@ impl Cell<'_> {
             query_embeddings: query_embeddings.view(),
             seed: self.seed,
             llm: self.llm,
-            progress: Progress::to(&tell),
+            progress,
         };
-        let fitted = self.router.spec.fit(&training);
-        fitted.map_err(|source| keepsakes.failure(&self.labels, &self.router.spec, source))
+        let router = self.router.spec.fit(&training)?;
+        // An LLM was asked before the first cell was begun.
+        if !self.router.spec.asks_an_llm() {
+            let requests = self.pools.iter().flat_map(|&pool| {
+                let queries = self.split.test.iter();
+                queries.map(move |&query| self.request(query, pool))
+            });
+            router.prepare(&requests.collect::<Vec<_>>(), progress)?;
+        }
+        Ok(router)
     }
 
-    fn ask(&self, router: &dyn Router, query: usize, pool: Pool, keep: bool) -> Answer {
+    fn request(&self, query: usize, pool: Pool) -> Request<'_> {
         let asked = &self.benchmark.queries()[query];
-        let request = Request {
+        Request {
             text: &asked.text,
             embedding: self.embeddings.query(query),
             candidates: pool.candidates(asked),
-        };
+        }
+    }
+
+    fn ask(&self, router: &dyn Router, query: usize, pool: Pool, keep: bool) -> Answer {
+        let relevant = &self.benchmark.queries()[query].relevant;
+        let request = self.request(query, pool);
         let ranking = router.rank(&request, usize::MAX);
         let ranked: Vec<ToolId> = ranking.iter().map(|ranked| ranked.tool).collect();
         let selects = self.metrics.iter().any(|metric| metric.judges_selection());
@@ -122,7 +143,7 @@ impl Cell<'_> {
                 true => &selected,
                 false => &ranked,
             };
-            metric.score(answer, &asked.relevant)
+            metric.score(answer, relevant)
         });
         Answer {
             scores: scores.collect(),

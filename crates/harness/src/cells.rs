@@ -3,16 +3,19 @@
 
 use std::{
     collections::HashMap,
+    fs,
+    path::Path,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use oats_datasets::{Split, SplitKind};
 
 use crate::{
-    EmbedderKind, Error, Outcomes, RouterEntry,
+    EmbedderKind, Error, Outcomes, RouterEntry, Skip,
     aggregate::Series,
-    cell::{Cell, Scores},
+    cell::{Cell, Computed},
     evaluation::{Embedded, Evaluation, Inputs},
+    journal,
     outcomes::Drawn,
     rows::NO_EMBEDDER,
     workers::in_parallel,
@@ -33,14 +36,15 @@ struct Run<'a> {
 type Draws = HashMap<(Option<EmbedderKind>, usize), Vec<Drawn>>;
 
 impl Evaluation<'_> {
-    /// Every router by every embedder, each with one cell a seed.
+    /// Every router by every embedder, each with one cell a seed; and those of which a cell failed, which
+    /// are left out.
     pub(crate) fn series(
         &self,
         inputs: &Inputs<'_>,
         kind: SplitKind,
         outcomes: Outcomes,
         splits: &[Split],
-    ) -> Result<Vec<Series>, Error> {
+    ) -> Result<(Vec<Series>, Vec<Skip>), Error> {
         let runs = self.runs(inputs, outcomes);
         let draws = self.draws(inputs, &runs, outcomes, splits);
         let protocol = match outcomes {
@@ -93,22 +97,43 @@ impl Evaluation<'_> {
                     run.embedded.map(|e| e.embedder.fingerprint()),
                     run.logger.map(|e| e.embedder.fingerprint()),
                     run.router.spec,
+                    checksums(run.router)?,
                     self.pools,
                     self.experiment.metrics,
                 ]);
                 cells.push((cell, self.journal.key(&settings.to_string())));
             }
         }
-        let mut scores = self.scores(&protocol, cells)?.into_iter();
-        let series = runs.iter().map(|run| Series {
-            router: run.router.label.clone(),
-            embedder: run
-                .embedded
-                .map_or(NO_EMBEDDER, |e| e.embedder.name())
-                .to_owned(),
-            scores: scores.by_ref().take(run.seeds).collect(),
-        });
-        Ok(series.collect())
+        let labels: Vec<String> = cells.iter().map(|(cell, _)| cell.labels.clone()).collect();
+        let mut computed = labels.into_iter().zip(self.computed(&protocol, cells)?);
+        let (mut series, mut failed) = (Vec::new(), Vec::new());
+        for run in &runs {
+            let (mut scores, mut failures) = (Vec::new(), Vec::new());
+            for (labels, computed) in computed.by_ref().take(run.seeds) {
+                match computed {
+                    Ok(computed) => scores.push(computed),
+                    Err(failure) => failures.push(format!("{labels}: {failure}")),
+                }
+            }
+            let embedder = run.embedded.map_or(NO_EMBEDDER, |e| e.embedder.name());
+            match failures.first() {
+                None => series.push(Series {
+                    router: run.router.label.clone(),
+                    embedder: embedder.to_owned(),
+                    scores,
+                }),
+                Some(reason) => failed.push(Skip {
+                    dataset: Some(self.benchmark.name().to_owned()),
+                    split: Some(kind.to_string()),
+                    outcomes: Some(outcomes.to_string()),
+                    router: Some(run.router.label.clone()),
+                    reason: reason.clone(),
+                    failed_cells: failures.len(),
+                    ..Skip::default()
+                }),
+            }
+        }
+        Ok((series, failed))
     }
 
     /// Those that can be run: where the embedder of the log or an LLM's answers are not at hand, the
@@ -168,32 +193,40 @@ impl Evaluation<'_> {
         draws
     }
 
-    /// The cells' scores, in order: out of the journal, or else computed.
-    fn scores(&self, what: &str, mut cells: Vec<(Cell<'_>, String)>) -> Result<Vec<Scores>, Error> {
+    /// What comes of the cells, in order: out of the journal, or else computed.
+    fn computed(
+        &self,
+        what: &str,
+        mut cells: Vec<(Cell<'_>, String)>,
+    ) -> Result<Vec<Computed>, Error> {
         self.observer.begin(what, cells.len());
         let known = AtomicUsize::new(0);
         // Experiments list their routers from plain to costly. The costly ones first, so that no
         // thread is left alone with one at the end.
         cells.reverse();
-        let mut scores = in_parallel(&cells, |(cell, key)| {
+        let mut computed = in_parallel(&cells, |(cell, key)| {
             // An LLM's answers are kept elsewhere, and are not in the key.
             let is_llm = cell.router.spec.asks_an_llm();
-            let scores = match self.journal.load(key, cell.shape()) {
+            let computed = match self.journal.load(key, cell.shape()) {
                 Some(scores) if !self.keepsakes.are_wanted() && !is_llm => {
                     known.fetch_add(1, Ordering::Relaxed);
-                    scores
+                    Ok(scores)
                 }
                 _ => {
-                    let scores = cell.compute(self.keepsakes, self.observer)?;
-                    self.journal.store(key, &scores)?;
-                    scores
+                    let computed = cell.compute(self.keepsakes, self.observer)?;
+                    if let Ok(scores) = &computed {
+                        self.journal.store(key, scores)?;
+                    }
+                    computed
                 }
             };
-            self.keepsakes.scores(cell, &scores)?;
+            if let Ok(scores) = &computed {
+                self.keepsakes.scores(cell, scores)?;
+            }
             self.observer.advance(1);
-            Ok(scores)
+            Ok(computed)
         })?;
-        scores.reverse();
+        computed.reverse();
         self.observer.end();
         let known = known.into_inner();
         if known > 0 {
@@ -202,6 +235,16 @@ impl Evaluation<'_> {
                 cells.len()
             ));
         }
-        Ok(scores)
+        Ok(computed)
     }
+}
+
+/// Of the files that a router's process is made of.
+fn checksums(router: &RouterEntry) -> Result<Vec<String>, Error> {
+    let files = router.spec.process().map(|process| process.files());
+    let checksum = |file: &Path| {
+        let bytes = fs::read(file).map_err(Error::io("read", file))?;
+        Ok(journal::checksum(&bytes))
+    };
+    files.into_iter().flatten().map(checksum).collect()
 }

@@ -6,7 +6,7 @@ use oats_datasets::{Benchmark, Split, SplitKind};
 use oats_embedders::Embedder;
 
 use crate::{
-    EmbedderKind, Embeddings, Error, Experiment, Grid, Observer, Pool, Resources,
+    EmbedderKind, Embeddings, Error, Experiment, Grid, Observer, Pool, Resources, Skip,
     aggregate::Block,
     journal::{self, Journal},
     keepsakes::Keepsakes,
@@ -34,6 +34,8 @@ pub(crate) struct Evaluated {
     pub metrics: Vec<MetricRow>,
     pub tests: Vec<TestRow>,
     pub entry: DatasetEntry,
+    /// Routers of which cells failed.
+    pub failed: Vec<Skip>,
 }
 
 /// What all cells of the benchmark read.
@@ -68,7 +70,7 @@ impl Evaluation<'_> {
                 .note(&format!("{}: {note}", self.benchmark.name()));
         }
         let inputs = self.inputs()?;
-        let (mut metrics, mut tests) = (Vec::new(), Vec::new());
+        let (mut metrics, mut tests, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         let mut splits_described = BTreeMap::new();
         for &kind in &self.grid.splits {
             let splits: Vec<Split> = self
@@ -79,6 +81,8 @@ impl Evaluation<'_> {
                 .collect();
             splits_described.insert(kind.to_string(), self.describe_splits(kind, &splits));
             for &outcomes in &self.grid.outcomes {
+                let (series, without) = self.series(&inputs, kind, outcomes, &splits)?;
+                failed.extend(without);
                 let block = Block {
                     experiment: self.experiment,
                     benchmark: self.benchmark,
@@ -87,7 +91,7 @@ impl Evaluation<'_> {
                     pools: self.pools,
                     seeds: &self.grid.seeds,
                     splits: &splits,
-                    series: self.series(&inputs, kind, outcomes, &splits)?,
+                    series,
                 };
                 let rows = block.rows()?;
                 metrics.extend(rows.0);
@@ -115,6 +119,7 @@ impl Evaluation<'_> {
             metrics,
             tests,
             entry,
+            failed,
         })
     }
 

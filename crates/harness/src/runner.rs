@@ -75,7 +75,8 @@ impl RunSummary {
 
 /// Runs every cell that can be run and writes the experiment's folder.
 ///
-/// What cannot be had (a data set, a model) is reported to the observer and skipped. Finished cells
+/// What cannot be had (a data set, a model) is reported to the observer and skipped, and so is a router in
+/// another language where one of its cells fails ([`Skip::failed_cells`]). Finished cells
 /// are kept in `cells` in the folder `out`, for later runs of this and of other experiments with the
 /// same program, data and settings, until [`RunSummary::forget_cells`]. Cells are computed
 /// on all threads of the current rayon pool. Result files are written when all are done, and are
@@ -91,6 +92,20 @@ pub fn run(
     options: &RunOptions,
     observer: &dyn Observer,
 ) -> Result<RunSummary, Error> {
+    if options.routers
+        && let Some(router) = experiment
+            .routers
+            .iter()
+            .find(|r| r.spec.process().is_some())
+    {
+        return Err(Error::Experiment {
+            file: experiment.name.clone(),
+            problem: format!(
+                "routers: `{}` is a process, which cannot be saved; leave it out, or save no routers",
+                router.label
+            ),
+        });
+    }
     let mut plan = Plan {
         experiment,
         resources,
@@ -122,6 +137,9 @@ pub fn run(
         metrics.extend(evaluated.metrics);
         tests.extend(evaluated.tests);
         datasets.insert(task.benchmark.name().to_owned(), vec![evaluated.entry]);
+        for skip in evaluated.failed {
+            plan.skipped.add(skip);
+        }
     }
     let manifest = Manifest {
         experiment: experiment.name.clone(),

@@ -12,6 +12,8 @@ use crate::{EmbedderKind, Error, Observer, Resources, rows::Row};
 pub struct Skip {
     /// The dataset, or any.
     pub dataset: Option<String>,
+    /// The kind of split, or any.
+    pub split: Option<String>,
     /// The outcomes, or any.
     pub outcomes: Option<String>,
     /// The embedder, or any.
@@ -24,6 +26,8 @@ pub struct Skip {
     pub price: Option<String>,
     /// In one line, why, and what to do about it.
     pub reason: String,
+    /// How many cells were begun and failed; 0 where nothing was begun.
+    pub failed_cells: usize,
 }
 
 impl Skip {
@@ -34,6 +38,7 @@ impl Skip {
         self.router.as_ref().is_none_or(has_router)
             && [
                 ("dataset", &self.dataset),
+                ("split", &self.split),
                 ("outcomes", &self.outcomes),
                 ("embedder", &self.embedder),
                 ("pool", &self.pool),
@@ -64,7 +69,12 @@ impl<'a> Omissions<'a> {
             return;
         }
         if self.skipped.iter().all(|other| other.reason != skip.reason) {
-            self.observer.note(&format!("skipped: {}", skip.reason));
+            let what = if skip.failed_cells > 0 {
+                "failed"
+            } else {
+                "skipped"
+            };
+            self.observer.note(&format!("{what}: {}", skip.reason));
         }
         self.skipped.push(skip);
     }

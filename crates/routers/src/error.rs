@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::State;
+use crate::{State, process::Failure};
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +91,9 @@ pub enum Error {
     /// The LLM did not answer, or its recordings are damaged.
     #[error("llm: {0}")]
     Llm(#[from] oats_llm::Error),
+    /// A router in another language failed; nothing else did.
+    #[error("process: {0}")]
+    Process(Box<Failure>),
     /// A text cannot be cut into WordPieces.
     #[error(transparent)]
     Text(#[from] oats_embedders::Error),
@@ -105,6 +108,12 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Process(Box::new(failure))
+    }
 }
 
 impl Error {

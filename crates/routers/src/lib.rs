@@ -51,6 +51,7 @@
 //! | [`hybrid`], [`threshold`] | words and vectors fused; as many tools as score high enough |
 //! | [`rnn`], [`encoder`] | networks trained from scratch |
 //! | [`llm`] | the LLM that the others stand in for |
+//! | [`process`] | a router in any language, as a process |
 //! | `learn` | seeded weights and gradient descent, for the networks |
 //! | `vocabulary` | what the networks read |
 
@@ -64,6 +65,7 @@ mod learn;
 pub mod llm;
 pub mod oats;
 pub mod pipeline;
+pub mod process;
 pub mod rnn;
 mod router;
 pub mod scan;

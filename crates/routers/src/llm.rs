@@ -86,7 +86,7 @@ impl LlmParams {
     /// Takes the catalogue and whom to ask.
     ///
     /// # Errors
-    /// Those of [`check`](Self::check), and [`Error::NobodyToAsk`].
+    /// Those of [`check`](RouterKind::check), and [`Error::NobodyToAsk`].
     pub fn fit(&self, training: &Training<'_>) -> Result<Llm, Error> {
         self.check()?;
         let chat = training.llm.ok_or(Error::NobodyToAsk)?;

@@ -58,11 +58,11 @@ pub trait Router: Send + Sync {
         self.rank(request, 1).iter().map(|best| best.tool).collect()
     }
 
-    /// Does beforehand what ranking these requests needs and what can fail: `llm` asks an endpoint, the
-    /// others do nothing. Tells `progress` how that comes along and, at the end, what came of it.
+    /// Does beforehand what ranking these requests needs and what can fail: `llm` asks an endpoint,
+    /// `process` a process, the others do nothing. Tells `progress` how that comes along.
     ///
     /// # Errors
-    /// [`Error::Llm`].
+    /// [`Error::Llm`], [`Error::Process`].
     fn prepare(&self, requests: &[Request<'_>], progress: Progress<'_>) -> Result<(), Error> {
         let _ = (requests, progress);
         Ok(())

@@ -11,6 +11,7 @@ use crate::{
     hybrid::HybridParams,
     llm::LlmParams,
     oats::{RidgeParams, S1Params, S2Params, S3Params},
+    process::ProcessParams,
     rnn::RnnParams,
     threshold::ThresholdParams,
 };
@@ -26,9 +27,12 @@ macro_rules! routers {
         }
 
         impl RouterSpec {
-            /// Every kind of router, with its default hyper-parameters.
+            /// Every kind of router whose name says enough, with its default hyper-parameters: not
+            /// `process`, whose command has no default.
             pub fn all() -> Vec<Self> {
-                vec![$(Self::$variant(<$settings>::default())),+]
+                let mut all = vec![$(Self::$variant(<$settings>::default())),+];
+                all.retain(|spec| spec.check().is_ok());
+                all
             }
 
             /// The kind, as written in an experiment's TOML.
@@ -72,7 +76,8 @@ macro_rules! routers {
             /// [`RouterKind::fit`].
             ///
             /// # Errors
-            /// A hyper-parameter out of range, or training data that do not fit together.
+            /// A hyper-parameter out of range, training data that do not fit together, or what the router
+            /// says of a fit that failed.
             pub fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
                 match self {
                     $(Self::$variant(settings) => RouterKind::fit(settings, training),)+
@@ -124,6 +129,8 @@ routers! {
     "encoder" => Encoder(EncoderParams),
     /// An LLM, asked for every request.
     "llm" => Llm(LlmParams),
+    /// A router in another language, as a process.
+    "process" => Process(ProcessParams),
 }
 
 /// A kind of router: its hyper-parameters as an experiment's TOML has them, and what is done with them. A new
@@ -159,6 +166,14 @@ pub trait RouterKind {
 }
 
 impl RouterSpec {
+    /// The command, if the router is a process of its own: it can fail by itself, and no file holds it.
+    pub fn process(&self) -> Option<&ProcessParams> {
+        match self {
+            Self::Process(params) => Some(params),
+            _ => None,
+        }
+    }
+
     /// The router of that kind with its default hyper-parameters.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{Error, Router, RouterSpec};
+use crate::{Error, Router, RouterSpec, process::not_kept};
 
 /// Named arrays, and notes for what is no array.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -144,8 +144,11 @@ impl State {
     /// The file of a router that was fitted by `spec`.
     ///
     /// # Errors
-    /// [`Error::State`] if the header cannot be written as JSON.
+    /// [`Error::State`] if the header cannot be written as JSON, or the router is a process.
     pub fn to_bytes(&self, spec: &RouterSpec) -> Result<Vec<u8>, Error> {
+        if spec.process().is_some() {
+            return Err(not_kept());
+        }
         let header = Header {
             version: VERSION,
             router: spec.clone(),

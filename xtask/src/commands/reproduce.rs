@@ -16,7 +16,7 @@ use crate::{
     options::{Extent, Inputs, make_out},
     readme,
     report::{self, Made},
-    study::{Ran, check_committed, read_all, take_over},
+    study::{Ran, check_committed, ensure_none_failed, read_all, take_over},
     workspace,
 };
 
@@ -26,7 +26,7 @@ use crate::{
 /// differ, which were not run and why. What cannot be had (a data set, the model) is named and left
 /// out. A run that was interrupted goes on where it stopped.
 ///
-/// Exit code: 0 if nothing differs, 1 if something does, 2 on bad input.
+/// Exit code: 0 if nothing differs, 1 if something does, 2 if cells failed or on bad input.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask reproduce
@@ -109,6 +109,8 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         !ran.is_empty(),
         "nothing could be run; the reasons are above"
     );
+
+    ensure_none_failed(&ran)?;
 
     if args.bless {
         bless(&root, &all, &whole, &out, &was_run)?;

@@ -1,9 +1,9 @@
 //! `cargo xtask run FILE.toml`: one experiment, wherever its file is.
 
 use std::{
-    collections::BTreeSet,
     io::{self, Write},
     path::PathBuf,
+    slice,
 };
 
 use anyhow::{Result, ensure};
@@ -12,13 +12,17 @@ use oats_harness::Study;
 use crate::{
     Ending,
     options::{Extent, Inputs, make_out},
-    report, workspace,
+    report,
+    study::ensure_none_failed,
+    workspace,
 };
 
 /// Run one experiment and print its table.
 ///
-/// What cannot be had (a data set, the model) is named and left out. A run that was interrupted goes
-/// on where it stopped.
+/// What cannot be had (a data set, the model) is named and left out, and so is a router in another
+/// language that fails. A run that was interrupted goes on where it stopped.
+///
+/// Exit code: 0 if all is well, 2 if cells failed or on bad input.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask run experiments/main.toml --datasets builtin --seeds 2
@@ -48,9 +52,8 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     for study in &studies {
         let made = args.extent.run(study, &opened, &out, &others)?;
         write!(stdout, "\n{}", made.tables())?;
-        let reasons: BTreeSet<&String> = made.skipped().iter().map(|s| &s.reason).collect();
-        for reason in reasons {
-            writeln!(stdout, "not run: {reason}")?;
+        for told in made.told_skips() {
+            writeln!(stdout, "{told}")?;
         }
         ensure!(
             !made.is_empty(),
@@ -60,6 +63,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             file.write()?;
         }
         writeln!(stdout, "Results are in {}", made.folder().display())?;
+        ensure_none_failed(slice::from_ref(&made))?;
         made.forget_cells()?;
     }
     Ok(Ending::Fine)

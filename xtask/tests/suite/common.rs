@@ -20,7 +20,7 @@ pub(crate) struct Told {
     pub(crate) stderr: String,
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 

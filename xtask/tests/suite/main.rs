@@ -17,6 +17,7 @@ mod llm;
 mod model;
 mod not_at_hand;
 mod peers;
+mod process;
 mod report;
 mod reproduce;
 #[allow(dead_code)] // the suite of oats-llm needs more of it

@@ -186,6 +186,9 @@ impl CostComparison {
     pub(crate) fn check(&self) -> Result<(), String> {
         check_common(&self.name, &self.datasets, self.quick.as_deref())?;
         check_list("top_k", &self.top_k)?;
+        if self.router.spec.process().is_some() {
+            return Err("router: a process is no choice here; name another kind".to_owned());
+        }
         check_list("labels: per_tool", &self.labels.per_tool)?;
         for dataset in &self.datasets {
             if !self.embedders.contains_key(&dataset.to_string()) {

@@ -142,6 +142,12 @@ impl Latency {
                 llm.label
             ));
         }
+        if let Some(process) = self.routers.iter().find(|r| r.spec.process().is_some()) {
+            return Err(format!(
+                "routers: `{}` is a process, whose time is the pipe's too; leave it out",
+                process.label
+            ));
+        }
         if let Some(load) = &self.load {
             load.check(&labels)
                 .map_err(|problem| format!("load: {problem}"))?;

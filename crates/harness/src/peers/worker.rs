@@ -1,19 +1,13 @@
 //! A peer as a process: a line of JSON in, a line of JSON out.
 
 use std::{
-    collections::VecDeque,
     fs,
-    io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{Receiver, RecvTimeoutError, channel},
-    },
-    thread,
+    process::Command,
     time::Duration,
 };
 
+use oats_routers::process::Child;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -22,11 +16,7 @@ use super::{Fault, Fits, Fitted, Part, Ranking, Ranks, Workers};
 /// A peer that was started. It ends with this value.
 pub(super) struct Worker {
     name: &'static str,
-    process: Child,
-    questions: ChildStdin,
-    answers: Receiver<String>,
-    /// The last lines of its standard error.
-    last_words: Arc<Mutex<VecDeque<String>>>,
+    child: Child,
     patience: Duration,
     /// Where it finds its data and puts what it fitted.
     folder: PathBuf,
@@ -34,8 +24,8 @@ pub(super) struct Worker {
     tools: usize,
 }
 
-/// How many of its last lines are told.
-const LAST_WORDS: usize = 3;
+/// The most bytes of an answer; vectors go through files.
+const LONGEST: usize = 16 << 20;
 
 #[derive(Deserialize)]
 struct Ready {
@@ -75,31 +65,16 @@ impl Worker {
         for library in ["OMP", "OPENBLAS", "MKL", "RAYON"] {
             command.env(format!("{library}_NUM_THREADS"), &count);
         }
-        let process = command
+        command
             .env("HF_HUB_OFFLINE", "1")
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let cannot_start = |problem: String| {
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        let child = Child::start(&mut command, LONGEST).map_err(|fault| {
             let python = workers.python.display();
-            Fault::Peer(format!("{name}: cannot start {python}: {problem}"))
-        };
-        let mut process = process.map_err(|error| cannot_start(error.to_string()))?;
-        let (Some(questions), Some(stdout), Some(stderr)) = (
-            process.stdin.take(),
-            process.stdout.take(),
-            process.stderr.take(),
-        ) else {
-            return Err(cannot_start("it has no pipes".to_owned()));
-        };
+            Fault::Peer(format!("{name}: {python}: {fault}"))
+        })?;
         Ok(Self {
             name,
-            process,
-            questions,
-            answers: lines_of(stdout),
-            last_words: last_lines_of(stderr),
+            child,
             patience: workers.patience,
             folder: folder.to_owned(),
             tools,
@@ -113,24 +88,17 @@ impl Worker {
     }
 
     fn ask<A: for<'de> Deserialize<'de>>(&mut self, question: &Value) -> Result<A, Fault> {
-        if writeln!(self.questions, "{question}").is_err() {
-            return Err(self.has_ended());
-        }
+        self.child.say(question.to_string());
         self.answer("to answer")
     }
 
-    fn answer<A: for<'de> Deserialize<'de>>(&mut self, doing: &str) -> Result<A, Fault> {
-        match self.answers.recv_timeout(self.patience) {
-            Ok(line) => serde_json::from_str(&line).map_err(|error| {
-                let start: String = line.chars().take(80).collect();
-                self.fault(&format!("its answer `{start}` cannot be read: {error}"))
-            }),
-            Err(RecvTimeoutError::Timeout) => {
-                let seconds = self.patience.as_secs_f64();
-                Err(self.fault(&format!("it took more than {seconds} s {doing}")))
-            }
-            Err(RecvTimeoutError::Disconnected) => Err(self.has_ended()),
-        }
+    fn answer<A: for<'de> Deserialize<'de>>(&mut self, doing: &'static str) -> Result<A, Fault> {
+        let answer = self.child.answer(doing, self.patience);
+        let line = answer.map_err(|fault| self.fault(&fault.to_string()))?;
+        serde_json::from_str(&line.text).map_err(|error| {
+            let start: String = line.text.chars().take(80).collect();
+            self.fault(&format!("its answer `{start}` cannot be read: {error}"))
+        })
     }
 
     fn read_vectors(&self, file: &str) -> Result<Vec<f32>, Fault> {
@@ -141,33 +109,12 @@ impl Worker {
         numbers.map_err(|_| self.fault(&format!("its file {file} is cut off")))
     }
 
-    /// It has closed its pipes. What it said last may still be under way then, and so may its end.
-    fn has_ended(&mut self) -> Fault {
-        const GRACE: Duration = Duration::from_millis(20);
-        for _ in 0..100 {
-            thread::sleep(GRACE);
-            match self.process.try_wait() {
-                Ok(None) => {}
-                Ok(Some(status)) => {
-                    return self.fault(&format!("it has ended without an answer ({status})"));
-                }
-                Err(error) => return self.fault(&format!("it cannot be waited for: {error}")),
-            }
-        }
-        self.fault("it runs on, but listens or answers no more")
-    }
-
     /// What happened, and what it last said.
     fn fault(&self, problem: &str) -> Fault {
-        let words = self
-            .last_words
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let name = self.name;
+        let (name, words) = (self.name, self.child.last_words());
         Fault::Peer(match words.is_empty() {
             true => format!("{name}: {problem}"),
-            false => format!("{name}: {problem}; its last words: {}", words.join(" / ")),
+            false => format!("{name}: {problem}; its last words: {words}"),
         })
     }
 }
@@ -214,49 +161,4 @@ impl Fits for Worker {
             },
         })
     }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// The lines of a pipe, as they come.
-fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        for line in BufReader::new(pipe).lines() {
-            let Ok(line) = line else { break };
-            if sender.send(line).is_err() {
-                break;
-            }
-        }
-    });
-    receiver
-}
-
-/// The last lines of a pipe so far, without empty ones.
-fn last_lines_of(pipe: impl Read + Send + 'static) -> Arc<Mutex<VecDeque<String>>> {
-    let last = Arc::new(Mutex::new(VecDeque::new()));
-    let kept = Arc::clone(&last);
-    thread::spawn(move || {
-        let mut reader = BufReader::new(pipe);
-        let mut line = Vec::new();
-        while matches!(reader.read_until(b'\n', &mut line), Ok(1..)) {
-            let text = String::from_utf8_lossy(&line).trim().to_owned();
-            line.clear();
-            if text.is_empty() {
-                continue;
-            }
-            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.push_back(text);
-            if kept.len() > LAST_WORDS {
-                kept.pop_front();
-            }
-        }
-    });
-    last
 }

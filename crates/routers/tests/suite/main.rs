@@ -12,6 +12,7 @@ mod knn;
 mod linear;
 mod llm;
 mod oats;
+mod process;
 mod random;
 mod ridge;
 mod rnn;
