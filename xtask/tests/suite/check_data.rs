@@ -30,10 +30,10 @@ fn what_is_planted_is_found() {
         "    2  distinct queries",
         "    1  queries in the subset `train`",
         "    1  of 2 test queries with their text in training, subsets `train` and `test`: 50.0 %",
-        "    1  tools that are right for no query         idle",
-        "    1  queries without a right tool, left out    d",
-        "    1  texts of several queries, other labels    a = b",
-        "    2  tools without a description               send, idle",
+        "    1  tools that are right for no query       idle",
+        "    1  queries without a right tool, left out  d",
+        "    1  texts of several queries, other labels  a = b",
+        "    2  tools without a description             send, idle",
     ]);
     assert!(!told.stdout.contains("same labels"), "{told}");
     assert!(!told.stdout.contains("Nothing stands twice"), "{told}");

@@ -122,10 +122,15 @@ fn a_page_whose_first_command_fails_is_wrong() {
 #[test]
 fn your_dataset() {
     let place = Place::workspace();
-    for file in ["tools.json", "queries.jsonl"] {
-        place.copy(format!("examples/dataset/{file}"));
+    let page = "docs/your-dataset.md";
+    for file in [
+        page,
+        "examples/dataset/tools.json",
+        "examples/dataset/queries.jsonl",
+    ] {
+        place.copy(file);
     }
-    follow(&place, include_str!("../../../docs/your-dataset.md"));
-    let compared = place.read("target/compare/oats-s1-against-dense/compared.csv");
+    follow(&place, &place.read(page));
+    let compared = place.read("target/forty/oats-s1-against-dense/compared.csv");
     assert!(compared.contains("tools:dataset"), "{compared}");
 }
