@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Tool selection without an LLM in the request path: reproduce, run, try, time, compare, rank,
-/// draw, report, label, fetch, distil.
+/// draw, report, label, check data, fetch, distil.
 ///
 /// Exit code: 0 if all is well, 1 if the numbers contradict the committed ones or fell, 2 on bad input or if
 /// something needed is missing.
@@ -59,6 +59,7 @@ enum Command {
     Report(commands::report::Args),
     Paper(commands::paper::Args),
     Label(commands::label::Args),
+    CheckData(commands::check_data::Args),
     Fetch(commands::fetch::Args),
     Distill(commands::distill::Args),
     Venv(commands::venv::Args),
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         Command::Report(args) => commands::report::run(&args),
         Command::Paper(args) => commands::paper::run(&args),
         Command::Label(args) => commands::label::run(&args),
+        Command::CheckData(args) => commands::check_data::run(&args),
         Command::Fetch(args) => commands::fetch::run(&args),
         Command::Distill(args) => commands::distill::run(&args),
         Command::Venv(args) => commands::venv::run(&args),

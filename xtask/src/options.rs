@@ -336,8 +336,8 @@ pub(crate) fn make_out(out: &Path) -> Result<()> {
 /// All that [`dataset`] reads.
 pub(crate) fn dataset_names() -> String {
     let named = Dataset::NAMED.iter().map(ToString::to_string);
-    let folder = "beir:DIR".to_owned();
-    named.chain([folder]).collect::<Vec<_>>().join(", ")
+    let folders = ["beir:DIR", "tools:DIR"].map(str::to_owned);
+    named.chain(folders).collect::<Vec<_>>().join(", ")
 }
 
 pub(crate) fn dataset(name: &str) -> Result<Dataset, String> {

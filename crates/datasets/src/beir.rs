@@ -9,8 +9,14 @@ use std::{
 use serde::Deserialize;
 
 use crate::{
-    Benchmark, Error, Provenance, Query, SourceFile, catalogue::Catalogue, provenance::Origin,
+    Error, Problems, Query, SourceFile, ToolId,
+    catalogue::Catalogue,
+    file::Spot,
+    reading::{Folder, Reading},
 };
+
+/// What a folder is known by.
+pub(crate) const CORPUS: &str = "corpus.jsonl";
 
 const LAYOUT: &str = "correct the folder after BEIR's layout: corpus.jsonl with _id, title and \
                       text; queries.jsonl with _id and text; qrels/*.tsv with query-id, corpus-id \
@@ -32,89 +38,108 @@ struct Request {
     text: String,
 }
 
-pub(crate) fn load(folder: &Path) -> Result<Benchmark, Error> {
-    let corpus = SourceFile::read(folder, "corpus.jsonl", LAYOUT.to_owned())?;
-    let requests = SourceFile::read(folder, "queries.jsonl", LAYOUT.to_owned())?;
-    let qrels = qrels(folder)?;
+pub(crate) fn read(folder: &Path) -> Result<Reading, Problems> {
+    let mut problems = Problems::default();
+    let corpus = problems.keep(SourceFile::read(folder, CORPUS, LAYOUT.to_owned()));
+    let requests = problems.keep(SourceFile::read(folder, "queries.jsonl", LAYOUT.to_owned()));
+    let qrels = problems.keep(qrels(folder));
+    let (Some(corpus), Some(requests), Some(qrels)) = (corpus, requests, qrels) else {
+        return Err(problems);
+    };
 
     let mut catalogue = Catalogue::default();
     for document in corpus.json_lines::<Document>() {
-        let (spot, Document { id, title, text }) = document?;
-        let description = format!("{} {}", title.trim(), text.trim());
-        catalogue.add(id, description.trim().to_owned(), spot)?;
+        let added = document.and_then(|(spot, Document { id, title, text })| {
+            let description = format!("{} {}", title.trim(), text.trim());
+            catalogue.add(id, description.trim().to_owned(), spot)
+        });
+        problems.keep(added);
     }
-
-    let (mut queries, positions) = unlabelled(&requests)?;
+    let (mut queries, positions) = unlabelled(&requests, &mut problems);
+    let is_whole = problems.is_empty();
     let mut subsets = vec!["all".to_owned()];
     for (name, file) in &qrels {
-        label(&mut queries, &positions, &catalogue, file, subsets.len())?;
+        let mut labelling = Labelling {
+            queries: &mut queries,
+            positions: &positions,
+            catalogue: &catalogue,
+            is_whole,
+            subset: subsets.len(),
+            judged: HashSet::new(),
+        };
+        let rows = problems.keep(file.table(b'\t', ["query-id", "corpus-id", "score"]));
+        for row in rows.into_iter().flatten() {
+            problems.keep(row.and_then(|(spot, row)| labelling.judge(row, spot)));
+        }
         subsets.push(name.clone());
     }
-    let all = queries.len();
-    queries.retain(|query| !query.relevant.is_empty());
-    if queries.is_empty() {
-        return Err(requests.bad("whole file", "no query has a positive score in qrels/"));
+    if problems.is_empty() && queries.iter().all(|query| query.relevant.is_empty()) {
+        let problem = "no query has a positive score in qrels/";
+        return Err(requests.bad("whole file", problem).into());
+    }
+    if !problems.is_empty() {
+        return Err(problems);
     }
 
-    let mut provenance = Provenance {
-        origin: Origin::Folder,
-        repository: None,
-        commit: None,
-        licence: None,
-        files: vec![corpus.record().clone(), requests.record().clone()],
+    let judgements = qrels.iter().map(|(_, file)| file);
+    let folder = Folder {
+        kind: "beir",
+        path: folder,
+        files: [&corpus, &requests].into_iter().chain(judgements).collect(),
         notes: Vec::new(),
     };
-    let judgements = qrels.iter().map(|(_, file)| file.record().clone());
-    provenance.files.extend(judgements);
-    if queries.len() < all {
-        provenance.notes.push(format!(
-            "{} of {all} queries have no positive score and were left out",
-            all - queries.len()
-        ));
-    }
-    let tools = catalogue.into_tools();
-    Benchmark::new(name_of(folder), tools, queries, subsets, provenance)
+    Ok(folder.reading(catalogue.into_tools(), queries, subsets)?)
 }
 
 /// The queries with no right tool yet, and their positions by id.
-fn unlabelled(file: &SourceFile) -> Result<(Vec<Query>, HashMap<String, usize>), Error> {
+fn unlabelled(file: &SourceFile, problems: &mut Problems) -> (Vec<Query>, HashMap<String, usize>) {
     let mut queries = Vec::new();
     let mut positions = HashMap::new();
     for request in file.json_lines::<Request>() {
-        let (spot, Request { id, text }) = request?;
-        if positions.insert(id.clone(), queries.len()).is_some() {
-            return Err(spot.bad(format_args!("the query id `{id}` stands twice")));
-        }
-        queries.push(Query {
-            id,
-            text: spot.query_text(text)?,
-            relevant: Vec::new(),
-            candidates: Vec::new(),
-            subsets: vec![0],
-            scenario: None,
+        let query = request.and_then(|(spot, Request { id, text })| {
+            let text = spot.query_text(text)?;
+            if positions.contains_key(&id) {
+                return Err(spot.bad(format_args!("the query id `{id}` stands twice")));
+            }
+            positions.insert(id.clone(), queries.len());
+            Ok(Query {
+                id,
+                text,
+                relevant: Vec::new(),
+                candidates: Vec::new(),
+                subsets: vec![0],
+                scenario: None,
+            })
         });
+        queries.extend(problems.keep(query));
     }
-    Ok((queries, positions))
+    (queries, positions)
 }
 
 /// Adds what one file of judgements says; a query may be judged in one file only.
-fn label(
-    queries: &mut [Query],
-    positions: &HashMap<String, usize>,
-    catalogue: &Catalogue,
-    file: &SourceFile,
+struct Labelling<'a> {
+    queries: &'a mut [Query],
+    positions: &'a HashMap<String, usize>,
+    catalogue: &'a Catalogue,
+    /// Otherwise what is named may stand on a line that could not be read.
+    is_whole: bool,
     subset: usize,
-) -> Result<(), Error> {
-    let mut judged = HashSet::new();
-    for (line, [query_id, tool, score]) in file.table(b'\t', ["query-id", "corpus-id", "score"])? {
-        let spot = file.line(line);
-        let position = *positions.get(&query_id).ok_or_else(|| {
+    judged: HashSet<(usize, ToolId)>,
+}
+
+impl Labelling<'_> {
+    fn judge(&mut self, [query_id, tool, score]: [String; 3], spot: Spot) -> Result<(), Error> {
+        let position = self.positions.get(&query_id).copied().ok_or_else(|| {
             spot.bad(format_args!(
                 "names the query `{query_id}`, which queries.jsonl does not have"
             ))
-        })?;
-        let tool = catalogue.id(&tool, spot)?;
-        if !judged.insert((position, tool)) {
+        });
+        let tool = self.catalogue.id(&tool, spot);
+        if !self.is_whole && (position.is_err() || tool.is_err()) {
+            return Ok(());
+        }
+        let (position, tool) = (position?, tool?);
+        if !self.judged.insert((position, tool)) {
             return Err(spot.bad("the pair is judged twice"));
         }
         let score: i32 = score
@@ -122,20 +147,20 @@ fn label(
             .parse()
             .map_err(|_| spot.bad(format_args!("the score `{score}` is not a whole number")))?;
 
-        let query = &mut queries[position];
+        let query = &mut self.queries[position];
         match query.subsets[..] {
-            [_, other] if other != subset => {
+            [_, other] if other != self.subset => {
                 let problem = format!("the query `{query_id}` is also judged in another file");
                 return Err(spot.bad(problem));
             }
             [_, _] => {}
-            _ => query.subsets.push(subset),
+            _ => query.subsets.push(self.subset),
         }
         if score > 0 {
             query.relevant.push((tool, score.unsigned_abs()));
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Every `qrels/*.tsv` with its stem, sorted by name.
@@ -168,10 +193,4 @@ fn qrels(folder: &Path) -> Result<Vec<(String, SourceFile)>, Error> {
             Ok((stem, file))
         })
         .collect()
-}
-
-fn name_of(folder: &Path) -> String {
-    let full = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    let name = full.file_name().unwrap_or(full.as_os_str());
-    format!("beir:{}", name.to_string_lossy())
 }

@@ -46,6 +46,11 @@ impl Catalogue {
         })
     }
 
+    /// Of a tool that is in it.
+    pub(crate) fn name(&self, tool: ToolId) -> &str {
+        &self.tools[tool].name
+    }
+
     pub(crate) fn into_tools(self) -> Vec<Tool> {
         self.tools
     }

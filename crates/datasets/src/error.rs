@@ -57,7 +57,7 @@ pub enum Error {
     /// No data set has this name.
     #[error(
         "unknown data set `{name}`; choose one of builtin, metatool, toole, toolbench, \
-         metatool-description, metatool-for-model or beir:DIR"
+         metatool-description, metatool-for-model, beir:DIR or tools:DIR"
     )]
     UnknownDataset {
         /// What was asked for.

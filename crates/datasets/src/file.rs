@@ -167,13 +167,13 @@ impl SourceFile {
         })
     }
 
-    /// The rows below `header`, each with its line. Fields are quoted as in CSV where they are
+    /// The rows below `header`, each with its line, or what is wrong with it. Fields are quoted as in CSV where they are
     /// separated by commas and taken as they stand where by tabs.
     pub(crate) fn table<const N: usize>(
         &self,
         delimiter: u8,
         header: [&str; N],
-    ) -> Result<Vec<(u64, [String; N])>, Error> {
+    ) -> Result<impl Iterator<Item = Result<(Spot<'_>, [String; N]), Error>>, Error> {
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(delimiter)
             .quoting(delimiter != b'\t')
@@ -184,17 +184,13 @@ impl SourceFile {
             let problem = format!("expected the columns {header:?}, found {found:?}");
             return Err(self.bad("line 1", problem));
         }
-        reader
-            .records()
-            .map(|row| {
-                let row = row.map_err(|error| self.bad_row(&error))?;
-                let line = row.position().map_or(0, csv::Position::line);
-                // `reader` has checked that the row is as long as the header.
-                let fields =
-                    std::array::from_fn(|field| row.get(field).unwrap_or_default().to_owned());
-                Ok((line, fields))
-            })
-            .collect()
+        Ok(reader.into_records().map(|row| {
+            let row = row.map_err(|error| self.bad_row(&error))?;
+            let line = row.position().map_or(0, csv::Position::line);
+            // `reader` has checked that the row is as long as the header.
+            let fields = std::array::from_fn(|field| row.get(field).unwrap_or_default().to_owned());
+            Ok((self.line(line), fields))
+        }))
     }
 
     fn bad_row(&self, error: &csv::Error) -> Error {
@@ -216,6 +212,14 @@ impl<'a> Spot<'a> {
     /// What is wrong here.
     pub(crate) fn bad(self, problem: impl fmt::Display) -> Error {
         self.file.bad(self, problem)
+    }
+
+    /// The id of a query that has none of its own: `line/00017`.
+    pub(crate) fn query_id(self) -> String {
+        match self.place {
+            Place::Line(line) => format!("line/{line:05}"),
+            _ => self.to_string(),
+        }
     }
 
     /// `text`, unless it is blank.

@@ -24,18 +24,24 @@
 //! | [`chat_log`] | [`ChatLog`]: a log of LLM tool calls, as a benchmark and outcomes |
 //! | [`split`] | training, test and validation; leakage between them |
 //! | [`dataset`] | [`Dataset`]: the data sets by name |
+//! | [`description`] | [`Description`]: sizes, repetitions, leakage and gaps of a data set |
+//! | [`problems`] | [`Problems`]: all that is wrong with a data set's files |
 //! | [`provenance`] | where a benchmark's files came from |
 //! | [`source`], [`pinned`] | data folder, cache, download; the files that are pinned |
-//! | `builtin`, `metatool`, `toole`, `toolbench`, `beir` | one loader each, behind [`Dataset::load`] |
+//! | `builtin`, `metatool`, `toole`, `toolbench`, `beir`, `tool_folder` | one loader each, behind [`Dataset::load`] |
+//! | `reading` | what a loader gives |
+//! | `tool_list` | tools as OpenAI's API and MCP write them |
 //! | `tool_text` | the three texts of MetaTool's tools |
 //! | `file`, `catalogue` | text files and tool names with the place where they stand, for the loaders |
 
 pub mod benchmark;
 pub mod chat_log;
 pub mod dataset;
+pub mod description;
 pub mod error;
 pub mod outcome;
 pub mod pinned;
+pub mod problems;
 pub mod provenance;
 pub mod source;
 pub mod split;
@@ -46,6 +52,9 @@ mod catalogue;
 mod download;
 mod file;
 mod metatool;
+mod reading;
+mod tool_folder;
+mod tool_list;
 mod tool_text;
 mod toolbench;
 mod toole;
@@ -53,9 +62,11 @@ mod toole;
 pub use benchmark::{Benchmark, Parameter, Query, Tool, ToolId};
 pub use chat_log::{ChatLog, LoggedCall};
 pub use dataset::Dataset;
+pub use description::Description;
 pub use error::{Error, FetchFailure};
 pub use file::SourceFile;
 pub use outcome::Outcome;
+pub use problems::Problems;
 pub use provenance::Provenance;
 pub use source::Sources;
 pub use split::{Leakage, Split, SplitKind};

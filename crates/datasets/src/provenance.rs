@@ -32,7 +32,7 @@ pub enum Origin {
     Cache,
     /// The program itself.
     CompiledIn,
-    /// A folder in BEIR's layout.
+    /// A folder of the user's own.
     Folder,
 }
 

@@ -20,8 +20,8 @@ pub(crate) fn load(sources: &Sources) -> Result<Benchmark, Error> {
 
     let table = obtained.file(SINGLE_TOOL);
     let mut queries = Vec::new();
-    for (line, [text, tool]) in table.table(b',', ["Query", "Tool"])? {
-        let spot = table.line(line);
+    for row in table.table(b',', ["Query", "Tool"])? {
+        let (spot, [text, tool]) = row?;
         let tool = catalogue.id(&tool, spot)?;
         let candidates = lists.get(&tool).cloned().ok_or_else(|| {
             spot.bad(format_args!(
@@ -29,7 +29,7 @@ pub(crate) fn load(sources: &Sources) -> Result<Benchmark, Error> {
             ))
         })?;
         queries.push(Query {
-            id: format!("line/{line:05}"),
+            id: spot.query_id(),
             text: spot.query_text(text)?,
             relevant: vec![(tool, 1)],
             candidates,

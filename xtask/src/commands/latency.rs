@@ -100,7 +100,7 @@ impl Args {
             if let Some(unknown) = unknown {
                 // Somebody's own folder.
                 ensure!(
-                    matches!(unknown, Dataset::Beir(_)),
+                    unknown.is_folder(),
                     "--datasets: {unknown} is not among those of experiments/latency.toml"
                 );
             }

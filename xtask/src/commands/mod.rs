@@ -1,5 +1,6 @@
 //! One module a command, its arguments and help beside its code.
 
+pub(crate) mod check_data;
 pub(crate) mod compare;
 pub(crate) mod distill;
 pub(crate) mod fetch;

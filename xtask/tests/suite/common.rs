@@ -13,6 +13,8 @@ use tempfile::TempDir;
 /// A folder that commands are started in, with a cache of its own.
 pub(crate) struct Place(TempDir);
 
+const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
+
 /// What a command told.
 pub(crate) struct Told {
     pub(crate) code: Option<i32>,
@@ -122,7 +124,25 @@ impl Place {
 
     /// The command with these arguments and no others.
     pub(crate) fn bare_command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        let mut command = self.started_here(XTASK);
+        command.args(arguments);
+        command
+    }
+
+    /// These lines for a shell, which ends at the first that fails; `cargo xtask` is the command, with
+    /// a cache of its own, and `cargo` can do nothing else.
+    pub(crate) fn shell(&self, script: &str) -> Command {
+        let cargo = r#"cargo() { test "$1" = xtask; shift; "$XTASK" "$@"; }"#;
+        let mut command = self.started_here("sh");
+        command
+            .args(["-euc", &format!("{cargo}\n{script}")])
+            .env("XTASK", XTASK)
+            .env("OATS_CACHE_DIR", self.path("cache"));
+        command
+    }
+
+    fn started_here(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         let ours = |name: &str| {
             ["OATS_", "ORT_", "HF_", "OPENAI_", "RAYON_"]
                 .iter()
@@ -134,10 +154,7 @@ impl Place {
                 command.env_remove(name);
             }
         }
-        command
-            .args(arguments)
-            .current_dir(self.0.path())
-            .stdin(Stdio::null());
+        command.current_dir(self.0.path()).stdin(Stdio::null());
         command
     }
 

@@ -16,6 +16,7 @@ fn every_command_explains_itself_with_an_example() {
         "latency",
         "peers",
         "label",
+        "check-data",
         "fetch",
         "distill",
     ] {

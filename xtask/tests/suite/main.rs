@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in test functions, not in their helpers
 
 mod bad_input;
+mod check_data;
 mod common;
 mod compare;
 mod costs;
+mod docs;
 mod fetch;
 mod figures;
 mod frontier;

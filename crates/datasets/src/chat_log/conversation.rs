@@ -1,12 +1,13 @@
 //! One line of a log: a conversation in OpenAI's chat format, and the calls in it.
 
-use serde::{
-    Deserialize,
-    de::{Error as _, IgnoredAny},
-};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
-use crate::{Error, file::Spot};
+use crate::{
+    Error, Tool,
+    file::Spot,
+    tool_list::{ToolEntry, ToolName},
+};
 
 /// A line as it is written: `messages` and `tools`, either plain or in a `request`, and the `response`.
 #[derive(Deserialize)]
@@ -78,31 +79,16 @@ struct ToolCall {
 
 #[derive(Deserialize)]
 struct CalledFunction {
-    #[serde(deserialize_with = "tool_name")]
-    name: String,
+    name: ToolName,
     /// A JSON text; some gateways write the JSON itself.
     #[serde(default)]
     arguments: Value,
 }
 
-/// Tools that the provider runs itself, such as its web search, are no functions and not called by name.
-#[derive(Deserialize)]
-struct ToolEntry {
-    function: Option<OfferedTool>,
-}
-
-/// A tool that was offered to the LLM.
-#[derive(Deserialize)]
-pub(super) struct OfferedTool {
-    #[serde(deserialize_with = "tool_name")]
-    pub(super) name: String,
-    pub(super) description: Option<String>,
-}
-
 /// What a line says of tools.
 pub(super) struct Conversation {
     /// `None` where the line does not say.
-    pub(super) offered: Option<Vec<OfferedTool>>,
+    pub(super) offered: Option<Vec<Tool>>,
     pub(super) calls: Vec<Call>,
 }
 
@@ -163,7 +149,7 @@ impl Line {
                             query: query.clone(),
                             well_formed: is_json(&call.function.arguments),
                             id: call.id,
-                            tool: call.function.name,
+                            tool: call.function.name.0,
                             answer: None,
                         });
                     }
@@ -184,21 +170,11 @@ impl Line {
             }
         }
         let offered = tools.filter(|tools| !tools.is_empty()).map(|tools| {
-            let functions = tools.into_iter().filter_map(|tool| tool.function);
-            functions.collect()
+            let offered = tools.into_iter().filter_map(|tool| tool.offered().ok());
+            offered.map(Tool::from).collect()
         });
         Ok(Conversation { offered, calls })
     }
-}
-
-/// A name that can stand in a table: providers allow far less.
-fn tool_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    if name.trim().is_empty() || name.chars().any(char::is_control) {
-        let problem = format!("the tool's name {name:?} is empty or holds a control character");
-        return Err(D::Error::custom(problem));
-    }
-    Ok(name)
 }
 
 fn text(content: Option<Content>) -> String {

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{Error, SourceFile, Tool, ToolId, file::Spot};
 
-use conversation::{Conversation, Line, OfferedTool};
+use conversation::{Conversation, Line};
 
 const REMEDY: &str = "each line must be one OpenAI chat, {\"messages\": […], \"tools\": […]} or \
                       {\"request\": {…}, \"response\": {…}}; correct or remove it, or leave out what \
@@ -369,13 +369,11 @@ impl Catalogue {
         &mut self.entries[id]
     }
 
-    fn offer(&mut self, tool: OfferedTool) {
-        let description = tool.description.unwrap_or_default();
-        let description = description.trim();
+    fn offer(&mut self, tool: Tool) {
         let entry = self.entry(&tool.name);
         if entry.description.is_empty() {
-            entry.description = description.to_owned();
-        } else if !description.is_empty() && entry.description != description {
+            entry.description = tool.description;
+        } else if !tool.description.is_empty() && entry.description != tool.description {
             entry.redescribed = true;
         }
     }

@@ -65,7 +65,7 @@ fn reads_a_folder() {
     assert_eq!(provenance.origin, Origin::Folder);
     assert_eq!(
         provenance.notes,
-        ["2 of 4 queries have no positive score and were left out"]
+        ["2 of 4 queries have no right tool and were left out"]
     );
     let paths: Vec<_> = provenance
         .files
@@ -187,6 +187,7 @@ fn data_sets_are_written_by_name() {
         "toole",
         "toolbench",
         "beir:some/folder",
+        "tools:some/folder",
     ] {
         let dataset: Dataset = name.parse().unwrap();
         assert_eq!(dataset.to_string(), name);
@@ -194,12 +195,12 @@ fn data_sets_are_written_by_name() {
         assert_eq!(json, format!("\"{name}\""));
         assert_eq!(serde_json::from_str::<Dataset>(&json).unwrap(), dataset);
     }
-    for name in ["beir", "beir:", "MetaTool"] {
+    for name in ["beir", "beir:", "tools:", "MetaTool"] {
         assert_bad(
             name.parse::<Dataset>(),
             &[
                 name,
-                "builtin, metatool, toole, toolbench, metatool-description, metatool-for-model or beir:DIR",
+                "builtin, metatool, toole, toolbench, metatool-description, metatool-for-model, beir:DIR or tools:DIR",
             ],
         );
     }

@@ -282,10 +282,10 @@ impl Costs {
     /// Whether the row is one that a run of the experiment makes, with whatever prices.
     pub fn makes(&self, row: &CostRow) -> bool {
         let of_dataset = row.dataset == NONE
-            || self.datasets().iter().any(|dataset| match dataset {
-                Dataset::Beir(_) => row.dataset.starts_with("beir:"),
-                named => named.to_string() == row.dataset,
-            });
+            || self
+                .datasets()
+                .iter()
+                .any(|dataset| dataset.can_be(&row.dataset));
         row.experiment == self.name() && of_dataset && self.shows(&row.shown, &row.depth)
     }
 

@@ -72,12 +72,7 @@ pub(crate) fn is_one_of<T: ToString>(
         .is_none_or(|label| values.into_iter().any(|value| value.to_string() == label))
 }
 
-/// A folder's rows have the folder's name, without the way to it.
 pub(crate) fn is_of_dataset(row: &impl Row, datasets: &[Dataset]) -> bool {
-    let is_folder = |dataset: &Dataset| matches!(dataset, Dataset::Beir(_));
-    is_one_of(row, "dataset", datasets)
-        || (datasets.iter().any(is_folder)
-            && row
-                .label("dataset")
-                .is_some_and(|label| label.starts_with("beir:")))
+    row.label("dataset")
+        .is_none_or(|label| datasets.iter().any(|dataset| dataset.can_be(label)))
 }

@@ -56,8 +56,7 @@ pub(super) fn known_labels(experiment: &Experiment, column: &str) -> Option<Vec<
     let grids = || experiment.grids.iter();
     let mut labels = match column {
         "dataset" => {
-            let folder = |dataset: &Dataset| matches!(dataset, Dataset::Beir(_));
-            if grids().any(|grid| grid.datasets.iter().any(folder)) {
+            if grids().any(|grid| grid.datasets.iter().any(Dataset::is_folder)) {
                 return None;
             }
             texts(grids().flat_map(|grid| &grid.datasets))
