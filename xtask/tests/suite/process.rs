@@ -44,14 +44,6 @@ fn place_of_the_page() -> Place {
     place
 }
 
-/// The rows of a CSV without those of a router.
-fn rows_without(place: &Place, file: &str, router: &str) -> Vec<String> {
-    let rows = place.read(file);
-    let rows = rows.lines().map(str::to_owned);
-    rows.filter(|row| !row.split(',').any(|field| field == router))
-        .collect()
-}
-
 #[test]
 fn the_page_can_be_followed() {
     if !has_python() {
