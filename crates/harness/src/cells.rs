@@ -3,18 +3,21 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use oats_datasets::{Split, SplitKind};
 
 use crate::{
-    EmbedderKind, Error, Outcomes, RouterEntry,
+    EmbedderKind, Error, Outcomes, RouterEntry, Shard, Sharing,
     aggregate::Series,
     cell::{Cell, Scores},
     evaluation::{Embedded, Evaluation, Inputs},
+    journal::Journal,
     outcomes::Drawn,
     rows::NO_EMBEDDER,
+    shard::Place,
     workers::in_parallel,
 };
 
@@ -33,14 +36,15 @@ struct Run<'a> {
 type Draws = HashMap<(Option<EmbedderKind>, usize), Vec<Drawn>>;
 
 impl Evaluation<'_> {
-    /// Every router by every embedder, each with one cell a seed.
+    /// Every router by every embedder, each with one cell a seed. None where the run only computes its share
+    /// of the cells.
     pub(crate) fn series(
         &self,
         inputs: &Inputs<'_>,
         kind: SplitKind,
         outcomes: Outcomes,
         splits: &[Split],
-    ) -> Result<Vec<Series>, Error> {
+    ) -> Result<Option<Vec<Series>>, Error> {
         let runs = self.runs(inputs, outcomes);
         let draws = self.draws(inputs, &runs, outcomes, splits);
         let protocol = match outcomes {
@@ -99,7 +103,10 @@ impl Evaluation<'_> {
                 cells.push((cell, self.journal.key(&settings.to_string())));
             }
         }
-        let mut scores = self.scores(&protocol, cells)?.into_iter();
+        let Some(scores) = self.scores(&protocol, cells)? else {
+            return Ok(None);
+        };
+        let mut scores = scores.into_iter();
         let series = runs.iter().map(|run| Series {
             router: run.router.label.clone(),
             embedder: run
@@ -108,7 +115,7 @@ impl Evaluation<'_> {
                 .to_owned(),
             scores: scores.by_ref().take(run.seeds).collect(),
         });
-        Ok(series.collect())
+        Ok(Some(series.collect()))
     }
 
     /// Those that can be run: where the embedder of the log or an LLM's answers are not at hand, the
@@ -168,26 +175,33 @@ impl Evaluation<'_> {
         draws
     }
 
-    /// The cells' scores, in order: out of the journal, or else computed.
-    fn scores(&self, what: &str, mut cells: Vec<(Cell<'_>, String)>) -> Result<Vec<Scores>, Error> {
-        self.observer.begin(what, cells.len());
-        let known = AtomicUsize::new(0);
+    /// The cells' scores, in order: out of the journal or of another's, or else computed. None where the
+    /// run only computes its share.
+    fn scores(
+        &self,
+        what: &str,
+        cells: Vec<(Cell<'_>, String)>,
+    ) -> Result<Option<Vec<Scores>>, Error> {
         // Experiments list their routers from plain to costly. The costly ones first, so that no
         // thread is left alone with one at the end.
-        cells.reverse();
-        let mut scores = in_parallel(&cells, |(cell, key)| {
-            // An LLM's answers are kept elsewhere, and are not in the key.
-            let is_llm = cell.router.spec.asks_an_llm();
-            let scores = match self.journal.load(key, cell.shape()) {
-                Some(scores) if !self.keepsakes.are_wanted() && !is_llm => {
-                    known.fetch_add(1, Ordering::Relaxed);
-                    scores
-                }
-                _ => {
-                    let scores = cell.compute(self.keepsakes, self.observer)?;
-                    self.journal.store(key, &scores)?;
-                    scores
-                }
+        let cells = cells.into_iter().rev().map(|(cell, key)| {
+            let place = self.place(&cell, &key);
+            (cell, key, place)
+        });
+        // Dealt one after another, before any is computed: all machines are to deal alike.
+        let mut cells: Vec<_> = cells.collect();
+        let all = cells.len();
+        cells.retain(|(_, _, place)| !matches!(place, Place::Elsewhere));
+        let what = match cells.len() {
+            some if some < all => format!("{what}: {some} of {all} cells"),
+            _ => what.to_owned(),
+        };
+        self.observer.begin(&what, cells.len());
+        let known = AtomicUsize::new(0);
+        let mut scores = in_parallel(&cells, |(cell, key, place)| {
+            let scores = match place {
+                Place::Done(shard, folder) => self.done(cell, key, *shard, folder)?,
+                _ => self.known_or_computed(cell, key, &known)?,
             };
             self.keepsakes.scores(cell, &scores)?;
             self.observer.advance(1);
@@ -202,6 +216,53 @@ impl Evaluation<'_> {
                 cells.len()
             ));
         }
+        let rows_are_made = self.sharing.is_none_or(Sharing::makes_rows);
+        Ok(rows_are_made.then_some(scores))
+    }
+
+    /// An LLM's answers are kept elsewhere, and are not in a cell's key. They are only looked up, which is
+    /// left to where the rows are made.
+    fn place(&self, cell: &Cell<'_>, key: &str) -> Place<'_> {
+        match self.sharing {
+            None => Place::Here,
+            Some(sharing) if cell.router.spec.asks_an_llm() => match sharing.makes_rows() {
+                true => Place::Here,
+                false => Place::Elsewhere,
+            },
+            Some(sharing) => sharing.place(key),
+        }
+    }
+
+    fn done(
+        &self,
+        cell: &Cell<'_>,
+        key: &str,
+        shard: Shard,
+        folder: &Path,
+    ) -> Result<Scores, Error> {
+        let scores = Journal::open(folder)?.load(key, cell.shape());
+        scores.ok_or_else(|| Error::NoCell {
+            cell: format!("{}: {}", self.experiment.name, cell.labels),
+            folder: folder.to_owned(),
+            shard,
+        })
+    }
+
+    fn known_or_computed(
+        &self,
+        cell: &Cell<'_>,
+        key: &str,
+        known: &AtomicUsize,
+    ) -> Result<Scores, Error> {
+        if !self.keepsakes.are_wanted()
+            && !cell.router.spec.asks_an_llm()
+            && let Some(scores) = self.journal.load(key, cell.shape())
+        {
+            known.fetch_add(1, Ordering::Relaxed);
+            return Ok(scores);
+        }
+        let scores = cell.compute(self.keepsakes, self.observer)?;
+        self.journal.store(key, &scores)?;
         Ok(scores)
     }
 }

@@ -6,7 +6,7 @@ use oats_datasets::{Benchmark, Split, SplitKind};
 use oats_embedders::Embedder;
 
 use crate::{
-    EmbedderKind, Embeddings, Error, Experiment, Grid, Observer, Pool, Resources,
+    EmbedderKind, Embeddings, Error, Experiment, Grid, Observer, Pool, Resources, Sharing,
     aggregate::Block,
     journal::{self, Journal},
     keepsakes::Keepsakes,
@@ -20,6 +20,7 @@ pub(crate) struct Evaluation<'a> {
     pub resources: &'a Resources,
     pub observer: &'a dyn Observer,
     pub journal: &'a Journal,
+    pub sharing: Option<&'a Sharing>,
     pub keepsakes: &'a Keepsakes,
     pub grid: &'a Grid,
     pub benchmark: &'a Benchmark,
@@ -79,6 +80,9 @@ impl Evaluation<'_> {
                 .collect();
             splits_described.insert(kind.to_string(), self.describe_splits(kind, &splits));
             for &outcomes in &self.grid.outcomes {
+                let Some(series) = self.series(&inputs, kind, outcomes, &splits)? else {
+                    continue;
+                };
                 let block = Block {
                     experiment: self.experiment,
                     benchmark: self.benchmark,
@@ -87,7 +91,7 @@ impl Evaluation<'_> {
                     pools: self.pools,
                     seeds: &self.grid.seeds,
                     splits: &splits,
-                    series: self.series(&inputs, kind, outcomes, &splits)?,
+                    series,
                 };
                 let rows = block.rows()?;
                 metrics.extend(rows.0);
