@@ -6,6 +6,7 @@ pub(crate) mod fetch;
 pub(crate) mod figures;
 pub(crate) mod label;
 pub(crate) mod latency;
+pub(crate) mod merge;
 pub(crate) mod paper;
 pub(crate) mod peers;
 pub(crate) mod report;

@@ -20,7 +20,8 @@ pub(crate) struct Told {
     pub(crate) stderr: String,
 }
 
-fn root() -> &'static Path {
+/// This workspace.
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
@@ -122,7 +123,13 @@ impl Place {
 
     /// The command with these arguments and no others.
     pub(crate) fn bare_command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        let mut command = self.clean(Command::new(env!("CARGO_BIN_EXE_xtask")));
+        command.args(arguments);
+        command
+    }
+
+    /// A program, started here with nothing of the machine's settings.
+    pub(crate) fn clean(&self, mut command: Command) -> Command {
         let ours = |name: &str| {
             ["OATS_", "ORT_", "HF_", "OPENAI_", "RAYON_"]
                 .iter()
@@ -134,10 +141,7 @@ impl Place {
                 command.env_remove(name);
             }
         }
-        command
-            .args(arguments)
-            .current_dir(self.0.path())
-            .stdin(Stdio::null());
+        command.current_dir(self.0.path()).stdin(Stdio::null());
         command
     }
 

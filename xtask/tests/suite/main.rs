@@ -19,6 +19,7 @@ mod not_at_hand;
 mod peers;
 mod report;
 mod reproduce;
+mod shards;
 #[allow(dead_code)] // the suite of oats-llm needs more of it
 #[path = "../../../crates/llm/tests/suite/stub.rs"]
 mod stub;
