@@ -7,6 +7,8 @@ use std::{
     process::Command,
 };
 
+use serde_json::Value;
+
 use crate::{
     common::{Place, Told, experiment, root},
     frontier, reproduce,
@@ -249,31 +251,76 @@ fn the_documented_commands_do_what_the_page_says() {
 }
 
 #[test]
-fn the_scripts_under_deploy_are_read_as_what_they_are() {
+fn the_slurm_scripts_are_bash() {
     let slurm = root().join("deploy/slurm");
     for script in ["submit.sh", "test.sh", "reproduce.sbatch", "merge.sbatch"] {
         let told = Told::of(Command::new("bash").arg("-n").arg(slurm.join(script)));
         assert_eq!(told.code, Some(0), "{script}: {told}");
     }
-    let manifest = fs::read_to_string(root().join("deploy/kubernetes/job.yaml")).unwrap();
-    // Each line that is marked has one number, the same in all.
-    let shards: BTreeSet<String> = manifest
-        .lines()
-        .filter(|line| line.ends_with("# shards"))
-        .map(|line| line.chars().filter(char::is_ascii_digit).collect())
-        .collect();
-    assert_eq!(Vec::from_iter(shards), ["4"]);
-    let images = manifest.matches("image: oats").count();
-    assert_eq!(images, 2, "one image computes and merges");
-    let parse = "import sys, yaml\n\
-        kinds = [part['kind'] for part in yaml.safe_load_all(sys.stdin)]\n\
-        assert kinds == ['PersistentVolumeClaim', 'Job', 'Job'], kinds";
-    let has_yaml = Told::of(Command::new("python3").args(["-c", "import yaml"]));
-    if has_yaml.code != Some(0) {
-        eprintln!("job.yaml is not read: Python's package yaml is not there");
+}
+
+/// Prints the jobs of a manifest, as JSON.
+const READ_JOBS: &str = "
+import json, sys, yaml
+jobs = [part['spec'] for part in yaml.safe_load_all(sys.stdin) if part['kind'] == 'Job']
+print(json.dumps(jobs))";
+
+#[test]
+fn the_kubernetes_jobs_compute_all_shards_and_join_them() {
+    let python = |code| {
+        let mut python = Command::new("python3");
+        python.args(["-c", code]);
+        python
+    };
+    if !python("import yaml")
+        .output()
+        .is_ok_and(|told| told.status.success())
+    {
+        eprintln!("not run: Python's package yaml is not there");
         return;
     }
-    let file = fs::File::open(root().join("deploy/kubernetes/job.yaml")).unwrap();
-    let told = Told::of(Command::new("python3").args(["-c", parse]).stdin(file));
+    let manifest = fs::File::open(root().join("deploy/kubernetes/job.yaml")).unwrap();
+    let told = Told::of(python(READ_JOBS).stdin(manifest));
     assert_eq!(told.code, Some(0), "{told}");
+    let jobs: Value = serde_json::from_str(&told.stdout).unwrap();
+    let [compute, merge] = [&jobs[0], &jobs[1]];
+    let image = |job: &Value| container(job)["image"].clone();
+    assert!(image(compute).is_string() && image(compute) == image(merge));
+
+    let place = Place::empty();
+    let trial = experiment(r#"["builtin"]"#, r#"["static"]"#);
+    place.write("experiments/trial.toml", trial);
+    let shards = compute["completions"].as_u64().unwrap();
+    assert_eq!(compute["completionMode"], "Indexed");
+    for index in 0..shards {
+        let mut pod = pod(&place, compute);
+        let told = Told::of(pod.env("JOB_COMPLETION_INDEX", index.to_string()));
+        assert_eq!(told.code, Some(0), "{told}");
+    }
+    let told = Told::of(&mut pod(&place, merge));
+    assert_eq!(told.code, Some(0), "{told}");
+    assert!(place.path("shared/merged/trial/metrics.csv").exists());
+}
+
+fn container(job: &Value) -> &Value {
+    &job["template"]["spec"]["containers"][0]
+}
+
+/// What a pod of the job runs, with its volume in `place`.
+fn pod(place: &Place, job: &Value) -> Command {
+    let container = container(job);
+    let shared = place.path("shared");
+    let text = |value: &Value| {
+        let text = value.as_str().unwrap();
+        text.replace("/shared", shared.to_str().unwrap())
+            .replace("exec xtask", concat!("exec ", env!("CARGO_BIN_EXE_xtask")))
+    };
+    let words = ["command", "args"].map(|part| container[part].as_array().unwrap());
+    let words: Vec<String> = words.into_iter().flatten().map(text).collect();
+    let mut pod = place.clean(Command::new(&words[0]));
+    for variable in container["env"].as_array().unwrap() {
+        pod.env(text(&variable["name"]), text(&variable["value"]));
+    }
+    pod.args(&words[1..]);
+    pod
 }
