@@ -10,9 +10,11 @@ mod page;
 mod progress;
 mod readme;
 mod report;
+mod shards;
 mod study;
 mod table;
 mod venv;
+mod work;
 mod workspace;
 
 use std::{
@@ -25,8 +27,8 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Tool selection without an LLM in the request path: reproduce, run, try, time, compare, rank,
-/// draw, report, label, check data, fetch, distil.
+/// Tool selection without an LLM in the request path: reproduce, merge, run, try, time, compare,
+/// rank, draw, report, label, check data, fetch, distil.
 ///
 /// Exit code: 0 if all is well, 1 if the numbers contradict the committed ones or fell, 2 on bad input or if
 /// something needed is missing.
@@ -49,6 +51,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Reproduce(commands::reproduce::Args),
+    Merge(commands::merge::Args),
     Run(commands::run::Args),
     Route(commands::route::Args),
     Compare(commands::compare::Args),
@@ -76,6 +79,7 @@ enum Ending {
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Reproduce(args) => commands::reproduce::run(&args),
+        Command::Merge(args) => commands::merge::run(&args),
         Command::Run(args) => commands::run::run(&args),
         Command::Route(args) => commands::route::run(&args),
         Command::Compare(args) => commands::compare::run(&args),

@@ -14,9 +14,10 @@ use clap::{Args, ValueEnum};
 use oats_datasets::{Dataset, Sources};
 use oats_embedders::{Backend, ModelSources};
 use oats_harness::{
-    Resources, RunOptions, Study, run_costs, run_geometry, run_latency, run_scaling,
+    Resources, RunOptions, Sharing, Study, run_costs, run_geometry, run_latency, run_scaling,
 };
 use oats_llm::Prices;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     llm::LlmOptions, memory::RouteProcess, progress::Terminal, report, study::Ran, workspace,
@@ -151,6 +152,8 @@ pub(crate) struct Opened {
     pub resources: Resources,
     pub prices: Prices,
     pub memory: RouteProcess,
+    /// With whom the cells are shared, if with anybody.
+    pub sharing: Option<Sharing>,
 }
 
 impl Inputs {
@@ -165,12 +168,13 @@ impl Inputs {
             memory: RouteProcess {
                 places: self.places.options()?,
             },
+            sharing: None,
         })
     }
 }
 
 /// How much of the experiments is run.
-#[derive(Clone, Args)]
+#[derive(Clone, PartialEq, Args, Serialize, Deserialize)]
 pub(crate) struct Extent {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = dataset,
           help = format!("Only these data sets, separated by commas: {}", dataset_names()))]
@@ -257,6 +261,7 @@ impl Extent {
             resources,
             prices,
             memory,
+            sharing,
         } = opened;
         let options = RunOptions {
             out: out.to_owned(),
@@ -264,6 +269,7 @@ impl Extent {
             trec: self.trec,
             routers: self.save_routers,
             scores: self.scores,
+            sharing: sharing.clone(),
         };
         let terminal = Terminal::default();
         Ok(match study {

@@ -11,13 +11,14 @@ use std::{
 use oats_datasets::{Split, SplitKind};
 
 use crate::{
-    EmbedderKind, Error, Outcomes, RouterEntry, Skip,
+    EmbedderKind, Error, Outcomes, RouterEntry, Shard, Sharing, Skip,
     aggregate::Series,
     cell::{Cell, Computed},
     evaluation::{Embedded, Evaluation, Inputs},
-    journal,
+    journal::{self, Journal},
     outcomes::Drawn,
     rows::NO_EMBEDDER,
+    shard::Place,
     workers::in_parallel,
 };
 
@@ -37,14 +38,14 @@ type Draws = HashMap<(Option<EmbedderKind>, usize), Vec<Drawn>>;
 
 impl Evaluation<'_> {
     /// Every router by every embedder, each with one cell a seed; and those of which a cell failed, which
-    /// are left out.
+    /// are left out. None where the run only computes its share of the cells.
     pub(crate) fn series(
         &self,
         inputs: &Inputs<'_>,
         kind: SplitKind,
         outcomes: Outcomes,
         splits: &[Split],
-    ) -> Result<(Vec<Series>, Vec<Skip>), Error> {
+    ) -> Result<(Option<Vec<Series>>, Vec<Skip>), Error> {
         let runs = self.runs(inputs, outcomes);
         let draws = self.draws(inputs, &runs, outcomes, splits);
         let protocol = match outcomes {
@@ -111,8 +112,9 @@ impl Evaluation<'_> {
             let (mut scores, mut failures) = (Vec::new(), Vec::new());
             for (labels, computed) in computed.by_ref().take(run.seeds) {
                 match computed {
-                    Ok(computed) => scores.push(computed),
-                    Err(failure) => failures.push(format!("{labels}: {failure}")),
+                    Some(Ok(computed)) => scores.push(computed),
+                    Some(Err(failure)) => failures.push(format!("{labels}: {failure}")),
+                    None => {}
                 }
             }
             let embedder = run.embedded.map_or(NO_EMBEDDER, |e| e.embedder.name());
@@ -133,7 +135,8 @@ impl Evaluation<'_> {
                 }),
             }
         }
-        Ok((series, failed))
+        let rows_are_made = self.sharing.is_none_or(Sharing::makes_rows);
+        Ok((rows_are_made.then_some(series), failed))
     }
 
     /// Those that can be run: where the embedder of the log or an LLM's answers are not at hand, the
@@ -193,38 +196,41 @@ impl Evaluation<'_> {
         draws
     }
 
-    /// What comes of the cells, in order: out of the journal, or else computed.
+    /// What comes of the cells, in order: out of the journal or of another's, or else computed. None for a
+    /// cell that another machine computes.
     fn computed(
         &self,
         what: &str,
-        mut cells: Vec<(Cell<'_>, String)>,
-    ) -> Result<Vec<Computed>, Error> {
-        self.observer.begin(what, cells.len());
-        let known = AtomicUsize::new(0);
+        cells: Vec<(Cell<'_>, String)>,
+    ) -> Result<Vec<Option<Computed>>, Error> {
         // Experiments list their routers from plain to costly. The costly ones first, so that no
         // thread is left alone with one at the end.
-        cells.reverse();
-        let mut computed = in_parallel(&cells, |(cell, key)| {
-            // An LLM's answers are kept elsewhere, and are not in the key.
-            let is_llm = cell.router.spec.asks_an_llm();
-            let computed = match self.journal.load(key, cell.shape()) {
-                Some(scores) if !self.keepsakes.are_wanted() && !is_llm => {
-                    known.fetch_add(1, Ordering::Relaxed);
-                    Ok(scores)
-                }
-                _ => {
-                    let computed = cell.compute(self.keepsakes, self.observer)?;
-                    if let Ok(scores) = &computed {
-                        self.journal.store(key, scores)?;
-                    }
-                    computed
-                }
+        let cells = cells.into_iter().rev().map(|(cell, key)| {
+            let place = self.place(&cell, &key);
+            (cell, key, place)
+        });
+        // Dealt one after another, before any is computed: all machines are to deal alike.
+        let cells: Vec<_> = cells.collect();
+        let is_elsewhere = |(_, _, place): &(_, _, Place<'_>)| matches!(place, Place::Elsewhere);
+        let all = cells.len();
+        let own = all - cells.iter().filter(|cell| is_elsewhere(cell)).count();
+        let what = match own {
+            some if some < all => format!("{what}: {some} of {all} cells"),
+            _ => what.to_owned(),
+        };
+        self.observer.begin(&what, own);
+        let known = AtomicUsize::new(0);
+        let mut computed = in_parallel(&cells, |(cell, key, place)| {
+            let computed = match place {
+                Place::Elsewhere => return Ok(None),
+                Place::Done(shard, folder) => Ok(self.done(cell, key, *shard, folder)?),
+                Place::Here => self.known_or_computed(cell, key, &known)?,
             };
             if let Ok(scores) = &computed {
                 self.keepsakes.scores(cell, scores)?;
             }
             self.observer.advance(1);
-            Ok(computed)
+            Ok(Some(computed))
         })?;
         computed.reverse();
         self.observer.end();
@@ -232,8 +238,56 @@ impl Evaluation<'_> {
         if known > 0 {
             self.observer.note(&format!(
                 "{what}: {known} of {} cells were finished before",
-                cells.len()
+                own
             ));
+        }
+        Ok(computed)
+    }
+
+    /// An LLM's answers are kept elsewhere, and are not in a cell's key. They are only looked up, which is
+    /// left to where the rows are made.
+    fn place(&self, cell: &Cell<'_>, key: &str) -> Place<'_> {
+        match self.sharing {
+            None => Place::Here,
+            Some(sharing) if cell.router.spec.asks_an_llm() => match sharing.makes_rows() {
+                true => Place::Here,
+                false => Place::Elsewhere,
+            },
+            Some(sharing) => sharing.place(key),
+        }
+    }
+
+    fn done(
+        &self,
+        cell: &Cell<'_>,
+        key: &str,
+        shard: Shard,
+        folder: &Path,
+    ) -> Result<Scores, Error> {
+        let scores = Journal::open(folder)?.load(key, cell.shape());
+        scores.ok_or_else(|| Error::NoCell {
+            cell: format!("{}: {}", self.experiment.name, cell.labels),
+            folder: folder.to_owned(),
+            shard,
+        })
+    }
+
+    fn known_or_computed(
+        &self,
+        cell: &Cell<'_>,
+        key: &str,
+        known: &AtomicUsize,
+    ) -> Result<Computed, Error> {
+        if !self.keepsakes.are_wanted()
+            && !cell.router.spec.asks_an_llm()
+            && let Some(scores) = self.journal.load(key, cell.shape())
+        {
+            known.fetch_add(1, Ordering::Relaxed);
+            return Ok(Ok(scores));
+        }
+        let computed = cell.compute(self.keepsakes, self.observer)?;
+        if let Ok(scores) = &computed {
+            self.journal.store(key, scores)?;
         }
         Ok(computed)
     }

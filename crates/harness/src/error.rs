@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::Shard;
+
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -35,6 +37,19 @@ pub enum Error {
         path: PathBuf,
         /// The system's reason.
         source: std::io::Error,
+    },
+    /// A cell that a shard should have computed is not in its folder.
+    #[error(
+        "{cell}: this cell is not in {folder}; run shard {shard} again, into that folder, with the same data, \
+         model and backend as here"
+    )]
+    NoCell {
+        /// Experiment and labels.
+        cell: String,
+        /// What the shard was run into.
+        folder: PathBuf,
+        /// The one that the cell falls to.
+        shard: Shard,
     },
     /// A router could not be fitted.
     #[error("{cell}: {source}{}", match checkpoint {

@@ -6,7 +6,7 @@ use oats_datasets::{Benchmark, Split, SplitKind};
 use oats_embedders::Embedder;
 
 use crate::{
-    EmbedderKind, Embeddings, Error, Experiment, Grid, Observer, Pool, Resources, Skip,
+    EmbedderKind, Embeddings, Error, Experiment, Grid, Observer, Pool, Resources, Sharing, Skip,
     aggregate::Block,
     journal::{self, Journal},
     keepsakes::Keepsakes,
@@ -20,6 +20,7 @@ pub(crate) struct Evaluation<'a> {
     pub resources: &'a Resources,
     pub observer: &'a dyn Observer,
     pub journal: &'a Journal,
+    pub sharing: Option<&'a Sharing>,
     pub keepsakes: &'a Keepsakes,
     pub grid: &'a Grid,
     pub benchmark: &'a Benchmark,
@@ -83,6 +84,7 @@ impl Evaluation<'_> {
             for &outcomes in &self.grid.outcomes {
                 let (series, without) = self.series(&inputs, kind, outcomes, &splits)?;
                 failed.extend(without);
+                let Some(series) = series else { continue };
                 let block = Block {
                     experiment: self.experiment,
                     benchmark: self.benchmark,

@@ -36,7 +36,7 @@ impl Journal {
     pub(crate) fn open(out: &Path) -> Result<Self, Error> {
         Ok(Self {
             folder: out.join(FOLDER),
-            program: this_program()?,
+            program: program_checksum()?,
             used: Mutex::default(),
         })
     }
@@ -120,8 +120,12 @@ fn unless_gone(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Checksum of the file that is being executed, computed once.
-fn this_program() -> Result<&'static str, Error> {
+/// SHA-256 of the file that is being executed, computed once: what one program computed, another does not
+/// take over.
+///
+/// # Errors
+/// [`Error::Io`]: it cannot be read.
+pub fn program_checksum() -> Result<&'static str, Error> {
     static CHECKSUM: OnceLock<String> = OnceLock::new();
     if let Some(known) = CHECKSUM.get() {
         return Ok(known);

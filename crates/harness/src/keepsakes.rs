@@ -175,6 +175,7 @@ mod tests {
             trec: false,
             routers: false,
             scores: false,
+            sharing: None,
         };
         let keepsakes = Keepsakes::new(&options, &folder.path().join("t"));
         let mut state = State::default();

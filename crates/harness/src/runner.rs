@@ -12,7 +12,7 @@ use oats_embedders::Embedder;
 use oats_routers::{Progress, Request, Training};
 
 use crate::{
-    EmbedderKind, Error, Experiment, Grid, Observer, Pool, Resources, RouterEntry, Skip,
+    EmbedderKind, Error, Experiment, Grid, Observer, Pool, Resources, RouterEntry, Sharing, Skip,
     aggregate::{SEEN, UNSEEN},
     evaluation::Evaluation,
     journal::{self, Journal},
@@ -42,6 +42,8 @@ pub struct RunOptions {
     /// `scores/<dataset>/<split>/<outcomes>/<router>/<embedder>/<seed>/<pool>.csv`;
     /// [`CellScores`](crate::CellScores) reads them.
     pub scores: bool,
+    /// With whom the work is shared. A run that only computes its share writes no rows and no manifest.
+    pub sharing: Option<Sharing>,
 }
 
 /// What a run made.
@@ -126,6 +128,7 @@ pub fn run(
             resources,
             observer,
             journal: &journal,
+            sharing: options.sharing.as_ref(),
             keepsakes: &keepsakes,
             grid: task.grid,
             benchmark: &task.benchmark,
@@ -145,16 +148,16 @@ pub fn run(
         experiment: experiment.name.clone(),
         datasets,
     };
-    if metrics.is_empty() {
-        observer.note(&format!(
-            "{}: nothing could be run, so its result files stay as they are",
-            experiment.name
-        ));
-    } else {
+    if !metrics.is_empty() {
         metrics.sort_by(|a, b| a.key().cmp(&b.key()));
         write_rows(&folder.join(MetricRow::FILE), &metrics)?;
         write_rows(&folder.join(TestRow::FILE), &tests)?;
         manifest.write(&folder.join("manifest.json"))?;
+    } else if options.sharing.as_ref().is_none_or(Sharing::makes_rows) {
+        observer.note(&format!(
+            "{}: nothing could be run, so its result files stay as they are",
+            experiment.name
+        ));
     }
     Ok(RunSummary {
         folder,

@@ -4,11 +4,13 @@ use std::{fmt::Display, sync::Arc};
 
 use oats_datasets::{Benchmark, Dataset};
 use oats_embedders::Embedder;
+use serde::{Deserialize, Serialize};
 
 use crate::{EmbedderKind, Error, Observer, Resources, rows::Row};
 
 /// Rows that were not made, or not as before: those with all of the given labels.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Skip {
     /// The dataset, or any.
     pub dataset: Option<String>,

@@ -61,6 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         trec: false,
         routers: false,
         scores: false,
+        sharing: None,
     };
     let terminal = Terminal::default();
     let made = run_latency(

@@ -8,6 +8,7 @@ pub(crate) mod figures;
 pub(crate) mod label;
 pub(crate) mod latency;
 pub(crate) mod leaderboard;
+pub(crate) mod merge;
 pub(crate) mod paper;
 pub(crate) mod peers;
 pub(crate) mod report;

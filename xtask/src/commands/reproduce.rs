@@ -7,16 +7,18 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use oats_harness::Study;
+use oats_harness::{Shard, Study};
 
 use crate::{
     Ending,
     closing::Closing,
     commands::paper,
-    options::{Extent, Inputs, make_out},
+    options::{Inputs, make_out},
     readme,
     report::{self, Made},
+    shards,
     study::{Ran, check_committed, ensure_none_failed, read_all, take_over},
+    work::Work,
     workspace,
 };
 
@@ -26,6 +28,9 @@ use crate::{
 /// differ, which were not run and why. What cannot be had (a data set, the model) is named and left
 /// out. A run that was interrupted goes on where it stopped.
 ///
+/// With --shard it computes one of several parts, each on a machine of its own, and `merge` ends the
+/// run; see docs/many-machines.md.
+///
 /// Exit code: 0 if nothing differs, 1 if something does, 2 if cells failed or on bad input.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -33,12 +38,25 @@ use crate::{
   cargo xtask reproduce --data-dir ../data --require metatool,toolbench
   cargo xtask reproduce --quick
   cargo xtask reproduce --experiments main --datasets builtin --seeds 1
+  cargo xtask reproduce --shard 2/4 --out shards/2      the second of four parts
   cargo xtask reproduce --bless      update results/ and the README with what was run
   cargo xtask reproduce --paper      the paper, too, with what was run in place of what is committed")]
 pub(crate) struct Args {
-    /// Only these experiments, by name, separated by commas.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    experiments: Option<Vec<String>>,
+    #[command(flatten)]
+    work: Work,
+    /// Compute only the I-th of N parts, from 1 [default --out: the workspace's target/shards/I-of-N].
+    #[arg(long, value_name = "I/N",
+          conflicts_with_all = ["bless", "paper", "trec", "save_routers", "llm_budget"])]
+    shard: Option<Shard>,
+    #[command(flatten)]
+    end: End,
+    #[command(flatten)]
+    inputs: Inputs,
+}
+
+/// What becomes of what was run.
+#[derive(clap::Args)]
+pub(crate) struct End {
     /// Where the results go: DIR/EXPERIMENT/ [default: the workspace's target/reproduce].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -48,29 +66,46 @@ pub(crate) struct Args {
     /// Build the paper of what was run, and of what is committed where nothing was.
     #[arg(long)]
     paper: bool,
-    #[command(flatten)]
-    extent: Extent,
-    #[command(flatten)]
-    inputs: Inputs,
+}
+
+impl End {
+    pub(crate) fn out(&self) -> Result<PathBuf> {
+        workspace::out_or(self.out.as_deref(), "target/reproduce")
+    }
 }
 
 pub(crate) fn run(args: &Args) -> Result<Ending> {
+    let opened = args.inputs.open()?;
+    match args.shard {
+        Some(shard) => shards::compute(&args.work, shard, args.end.out.as_deref(), opened),
+        None => to_the_end(&args.work, &args.end, &|study, out, others| {
+            args.work.extent.run(study, &opened, out, others)
+        }),
+    }
+}
+
+/// Makes an experiment's rows, in a folder of its own under the given one; the last argument has the
+/// folders of experiments that it may name.
+pub(crate) type Make<'m> =
+    dyn for<'a> Fn(&'a Study, &Path, &dyn Fn(&str) -> PathBuf) -> Result<Ran<'a>> + 'm;
+
+/// Has the rows of all experiments made, and everything made of them that there is to make.
+pub(crate) fn to_the_end(work: &Work, end: &End, make: &Make<'_>) -> Result<Ending> {
     let root = workspace::root()?;
     let results = root.join("results");
     let all = read_all(&root.join("experiments"))?;
-    let whole = choose(all.clone(), args.experiments.as_deref())?;
-    let studies = args.extent.restrict(whole.clone())?;
+    let whole = work.choose(all.clone())?;
+    let studies = work.extent.restrict(whole.clone())?;
     // Before hours are spent on what they are to be compared with.
     for study in &studies {
         check_committed(study, &results.join(study.name()))?;
     }
     let readme = root.join("README.md");
-    if args.bless {
+    if end.bless {
         readme::with_tables(&readme, &results)?;
     }
-    let out = workspace::out_or(args.out.as_deref(), "target/reproduce")?;
+    let out = end.out()?;
     make_out(&out)?;
-    let opened = args.inputs.open()?;
 
     let mut stdout = io::stdout();
     let mut closing = Closing::default();
@@ -81,7 +116,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             true => out.join(name),
             false => results.join(name),
         };
-        let made = args.extent.run(study, &opened, &out, &others)?;
+        let made = make(study, &out, &others)?;
         write!(stdout, "\n{}", made.tables())?;
         if !made.is_empty() {
             for file in report::of_study(study, made.folder(), &others)? {
@@ -112,14 +147,14 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
 
     ensure_none_failed(&ran)?;
 
-    if args.bless {
+    if end.bless {
         bless(&root, &all, &whole, &out, &was_run)?;
         writeln!(stdout, "Blessed: results/ and README.md hold what was run.")?;
     }
-    if args.paper {
+    if end.paper {
         let pdf = out.join("paper.pdf");
         let mut options: Vec<&OsStr> = Vec::new();
-        if !args.bless {
+        if !end.bless {
             for made in &ran {
                 options.extend(["--results".as_ref(), made.folder().as_os_str()]);
             }
@@ -134,7 +169,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     for made in &ran {
         made.forget_cells()?;
     }
-    Ok(if args.bless || closing.confirms() {
+    Ok(if end.bless || closing.confirms() {
         Ending::Fine
     } else {
         Ending::Contradicted
@@ -164,20 +199,4 @@ fn bless(
         }
     }
     report::of_all(root)?.iter().try_for_each(Made::write)
-}
-
-fn choose(experiments: Vec<Study>, names: Option<&[String]>) -> Result<Vec<Study>> {
-    let Some(names) = names else {
-        return Ok(experiments);
-    };
-    let known: Vec<&str> = experiments.iter().map(|known| known.name()).collect();
-    for name in names {
-        ensure!(
-            known.contains(&name.as_str()),
-            "--experiments: there is no `{name}` in experiments/; there are: {}",
-            known.join(", ")
-        );
-    }
-    let chosen = |study: &Study| names.iter().any(|name| name == study.name());
-    Ok(experiments.into_iter().filter(chosen).collect())
 }

@@ -22,6 +22,7 @@ pub(crate) struct Told {
     pub(crate) stderr: String,
 }
 
+/// This workspace.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
@@ -124,7 +125,7 @@ impl Place {
 
     /// The command with these arguments and no others.
     pub(crate) fn bare_command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.started_here(XTASK);
+        let mut command = self.clean(Command::new(XTASK));
         command.args(arguments);
         command
     }
@@ -133,7 +134,7 @@ impl Place {
     /// a cache of its own, and `cargo` can do nothing else.
     pub(crate) fn shell(&self, script: &str) -> Command {
         let cargo = r#"cargo() { test "$1" = xtask; shift; "$XTASK" "$@"; }"#;
-        let mut command = self.started_here("sh");
+        let mut command = self.clean(Command::new("sh"));
         command
             .args(["-euc", &format!("{cargo}\n{script}")])
             .env("XTASK", XTASK)
@@ -141,8 +142,8 @@ impl Place {
         command
     }
 
-    fn started_here(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+    /// A program, started here with nothing of the machine's settings.
+    pub(crate) fn clean(&self, mut command: Command) -> Command {
         let ours = |name: &str| {
             ["OATS_", "ORT_", "HF_", "OPENAI_", "RAYON_"]
                 .iter()

@@ -3,7 +3,7 @@
 use crate::common::Place;
 
 /// A workspace with `main`, `cost`, and latency and frontier of two routers.
-fn workspace() -> Place {
+pub(crate) fn workspace() -> Place {
     let place = Place::small_workspace();
     place.copy("experiments/cost.toml");
     place.write(

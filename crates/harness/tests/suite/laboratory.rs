@@ -70,6 +70,7 @@ impl Laboratory {
             trec: false,
             routers: false,
             scores: false,
+            sharing: None,
         }
     }
 

@@ -23,5 +23,6 @@ mod restrictions;
 mod results;
 mod resume;
 mod scaling;
+mod shard;
 mod trec;
 mod verdict;
