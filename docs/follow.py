@@ -1,20 +1,27 @@
-"""Does what a page says, from the workspace's root: writes its files, adds the lines of its diffs, runs its commands.
+"""Does what a page says, from the folder it is started in: writes files, adds lines of diffs, runs commands.
 
-A block of code below a line that is a file's name and a colon is that file. In a block of diff, `--- FILE` names a file,
-a line that begins with a space is a line of the file, and those that begin with + are added above or below it. A block
-of sh is run; the first command that fails ends the run.
+A block of code whose paragraph above ends with a file's name and a colon, "this is `mine.toml`:", is that file. In a
+block of diff, `--- FILE` names a file, a line that begins with a space is a line of the file, and those that begin
+with + are added above or below it. A block of sh is run, and what it prints must hold every line of a block of text
+right below it. The first that fails ends all. Other blocks are for reading.
 """
 
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
+
+BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"`([\w./-]+)`:$")
+# A block's variables are known in the next ones, as in one terminal.
+SHELL = 'set -aeuo pipefail; . "$1"; eval "$2"; export -p >"$1"'
 
 
-def blocks(page):
-    """(the line above, language, code) of each block."""
-    pattern = re.compile(r"^(.*)\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    return pattern.findall(page)
+def write(name, code):
+    file = pathlib.Path(name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(code)
 
 
 def apply(diff):
@@ -31,16 +38,34 @@ def apply(diff):
         file.write_text("\n".join(content))
 
 
-def follow(page):
-    for above, language, code in blocks(page):
-        named = re.fullmatch(r"`([\w./-]+)`:", above.strip())
+def run(script, variables):
+    """What the script prints; it is shown, too."""
+    print(script, flush=True)
+    done = subprocess.run(["bash", "-c", SHELL, "bash", variables, script], stdout=subprocess.PIPE, text=True)
+    print(done.stdout, flush=True)
+    if done.returncode != 0:
+        sys.exit(f"exit code {done.returncode} of:\n{script}")
+    return done.stdout
+
+
+def follow(page, variables):
+    printed = None
+    for block in BLOCK.finditer(page):
+        above = page[: block.start()].rstrip("\n").rpartition("\n")[2]
+        language, code = block["language"], block["code"]
+        named = NAMED.search(above)
+        if language == "text" and above == "```" and printed is not None:
+            for line in code.splitlines():
+                if line not in printed:
+                    sys.exit(f"not printed: {line}")
+        printed = None
         if named:
-            pathlib.Path(named[1]).write_text(code)
+            write(named[1], code)
         elif language == "diff":
             apply(code)
         elif language == "sh":
-            print(code, flush=True)
-            subprocess.run(["bash", "-euo", "pipefail", "-c", code], check=True)
+            printed = run(code, variables)
 
 
-follow(pathlib.Path(sys.argv[1]).read_text())
+with tempfile.NamedTemporaryFile() as variables:
+    follow(pathlib.Path(sys.argv[1]).read_text(), variables.name)

@@ -13,7 +13,7 @@ use oats_datasets::{Split, SplitKind};
 use crate::{
     EmbedderKind, Error, Outcomes, RouterEntry, Shard, Sharing, Skip,
     aggregate::Series,
-    cell::{Cell, Computed},
+    cell::{Cell, Computed, Scores},
     evaluation::{Embedded, Evaluation, Inputs},
     journal::{self, Journal},
     outcomes::Drawn,

@@ -13,8 +13,6 @@ use tempfile::TempDir;
 /// A folder that commands are started in, with a cache of its own.
 pub(crate) struct Place(TempDir);
 
-const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
-
 /// What a command told.
 pub(crate) struct Told {
     pub(crate) code: Option<i32>,
@@ -25,6 +23,15 @@ pub(crate) struct Told {
 /// This workspace.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Whether there is a Python; if not, says so.
+pub(crate) fn has_python() -> bool {
+    let there = Command::new("python3").arg("--version").output().is_ok();
+    if !there {
+        println!("not tested: there is no python3");
+    }
+    there
 }
 
 impl Place {
@@ -125,20 +132,8 @@ impl Place {
 
     /// The command with these arguments and no others.
     pub(crate) fn bare_command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.clean(Command::new(XTASK));
+        let mut command = self.clean(Command::new(env!("CARGO_BIN_EXE_xtask")));
         command.args(arguments);
-        command
-    }
-
-    /// These lines for a shell, which ends at the first that fails; `cargo xtask` is the command, with
-    /// a cache of its own, and `cargo` can do nothing else.
-    pub(crate) fn shell(&self, script: &str) -> Command {
-        let cargo = r#"cargo() { test "$1" = xtask; shift; "$XTASK" "$@"; }"#;
-        let mut command = self.clean(Command::new("sh"));
-        command
-            .args(["-euc", &format!("{cargo}\n{script}")])
-            .env("XTASK", XTASK)
-            .env("OATS_CACHE_DIR", self.path("cache"));
         command
     }
 

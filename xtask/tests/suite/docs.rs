@@ -1,136 +1,134 @@
-//! The pages in `docs/`, done as they say, in a workspace of their own.
+//! The pages in `docs/`, done as they say by `docs/follow.py`, in a workspace of their own. The tutorial for a
+//! router in Rust is followed by `docs/new-router.test.sh`, since it builds the commands anew.
 
-use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
+use std::process::Command;
 
-use crate::common::{Place, Told};
+use crate::common::{Place, Told, has_python, root};
 
-/// What a page's block of code asks for. Blocks that are none of these are for reading only.
-#[derive(Debug, PartialEq)]
-enum Step {
-    /// The block is a file: the paragraph above ends with its name, `` `like/this.toml`: ``, or the
-    /// block's first line is a comment that is nothing but its name.
-    File { path: String, text: String },
-    /// A block of `sh`: its commands, of which `cargo xtask` is the one that was built.
-    Commands(String),
-    /// A block of `text` tells lines that the commands before it print.
-    Prints(String),
+/// What `cargo` is while a page is followed: the commands are built already.
+const CARGO: &str = r#"cargo() {
+  case $1 in
+  build) mkdir -p target/release && cp "$XTASK" target/release/xtask ;;
+  xtask) shift && "$XTASK" "$@" ;;
+  *) false ;;
+  esac
+}
+"#;
+
+/// Does what the page says, which stands in `place`.
+fn follow(place: &Place, page: &str) -> Told {
+    place.write("cargo.sh", CARGO);
+    let mut python = place.clean(Command::new("python3"));
+    python
+        .arg(root().join("docs/follow.py"))
+        .arg(page)
+        .env("BASH_ENV", place.path("cargo.sh"))
+        .env("XTASK", env!("CARGO_BIN_EXE_xtask"))
+        .env("OATS_CACHE_DIR", place.path("cache"));
+    Told::of(&mut python)
 }
 
-/// Does what the page says, in its order. Other commands than `cargo xtask` are the system's own.
+/// Follows one of our pages, which must end well.
 #[track_caller]
-pub(crate) fn follow(place: &Place, page: &str) {
-    let mut told: Option<Told> = None;
-    for step in steps(page) {
-        match step {
-            Step::File { path, text } => place.write(&path, text),
-            Step::Commands(script) => {
-                let of_script = Told::of(&mut place.shell(&script));
-                assert_eq!(of_script.code, Some(0), "{script}\n{of_script}");
-                told = Some(of_script);
-            }
-            Step::Prints(lines) => {
-                let told = told.as_ref().expect("text before any command");
-                let lines: Vec<&str> = lines.lines().collect();
-                told.assert_says(&lines);
-            }
-        }
-    }
-}
-
-fn steps(page: &str) -> Vec<Step> {
-    let mut steps = Vec::new();
-    // The code that stands last in the paragraph above, and what comes after it.
-    let mut above: Option<(String, String)> = None;
-    let mut block: Option<(String, String)> = None;
-    for event in Parser::new(page) {
-        match event {
-            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
-                block = Some((language.to_string(), String::new()));
-            }
-            Event::Text(text) => match (&mut block, &mut above) {
-                (Some((_, code)), _) => code.push_str(&text),
-                (None, Some((_, after))) => after.push_str(&text),
-                (None, None) => {}
-            },
-            Event::End(TagEnd::CodeBlock) => {
-                let announced = above.take().filter(|(_, after)| after == ":");
-                let announced = announced.map(|(path, _)| path);
-                if let Some((language, code)) = block.take() {
-                    let named = announced.or_else(|| named_in(&code).map(str::to_owned));
-                    steps.extend(match (named, language.as_str()) {
-                        (Some(path), _) => Some(Step::File { path, text: code }),
-                        (None, "sh") => Some(Step::Commands(code)),
-                        (None, "text") => Some(Step::Prints(code)),
-                        (None, _) => None,
-                    });
-                }
-            }
-            Event::Code(code) => above = Some((code.to_string(), String::new())),
-            Event::Start(Tag::Paragraph | Tag::Heading { .. } | Tag::List(_)) => above = None,
-            _ => {}
-        }
-    }
-    steps
-}
-
-/// The file that a block's first line names, and nothing else: `# like/this.toml`.
-fn named_in(code: &str) -> Option<&str> {
-    let line = code.lines().next()?;
-    let name = ["# ", "// "]
-        .iter()
-        .find_map(|comment| line.strip_prefix(comment))?;
-    let is_name = !name.contains(' ') && name.contains('.') && !name.ends_with('.');
-    is_name.then_some(name)
+fn followed(place: &Place, page: &str) -> Told {
+    place.copy(page);
+    let told = follow(place, page);
+    assert_eq!(told.code, Some(0), "{told}");
+    told
 }
 
 #[test]
 fn files_commands_and_what_they_print_are_told_apart() {
-    let page = "# `head`:\n\nThis is `a/b.json`:\n\n```json\n{}\n```\n\n`c.txt` is not:\n\n```json\n[]\n```\n\n\
-                ```python\n# d.py\nprint()\n```\n\n```sh\n# prints it\ncat a/b.json d.py\n```\n\n```text\n{}\n```\n";
-    let file = |path: &str, text: &str| Step::File {
-        path: path.to_owned(),
-        text: text.to_owned(),
-    };
-    assert_eq!(
-        steps(page),
-        [
-            file("a/b.json", "{}\n"),
-            file("d.py", "# d.py\nprint()\n"),
-            Step::Commands("# prints it\ncat a/b.json d.py\n".to_owned()),
-            Step::Prints("{}\n".to_owned()),
-        ]
+    if !has_python() {
+        return;
+    }
+    let place = Place::empty();
+    place.write(
+        "page.md",
+        "This is `a/b.json`:\n\n```json\n{}\n```\n\n`c.txt` is not:\n\n```json\n[]\n```\n\n`d.txt`:\n\n\
+         ```python\nabove\nhere\n```\n\n```diff\n--- d.txt\n+between\n here\n```\n\n\
+         ```sh\nname=d.txt\n```\n\n```sh\n# prints it\ncat a/b.json $name\n```\n\n```text\n{}\nbetween\n```\n\n\
+         Read this:\n\n```text\nelse\n```\n",
     );
-    follow(&Place::empty(), page);
+    let told = follow(&place, "page.md");
+    assert_eq!(told.code, Some(0), "{told}");
+    told.assert_says(&["{}\nabove\nbetween\nhere\n"]);
+    assert!(!place.path("c.txt").exists());
 }
 
 #[test]
-#[should_panic(expected = "`gone` is not in")]
-fn a_page_that_tells_what_is_not_printed_is_wrong() {
-    follow(
-        &Place::empty(),
-        "```sh\necho here\n```\n\n```text\ngone\n```\n",
-    );
-}
-
-#[test]
-#[should_panic(expected = "unknown data set")]
-fn a_page_whose_first_command_fails_is_wrong() {
-    let page = "```sh\ncargo xtask check-data nothing\necho here\n```\n";
-    follow(&Place::empty(), page);
+fn wrong_pages_are_told() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::empty();
+    for (page, wrong) in [
+        (
+            "```sh\necho here\n```\n\n```text\ngone\n```\n",
+            "not printed: gone",
+        ),
+        ("```sh\nfalse\necho here\n```\n", "exit code 1 of:\nfalse"),
+        (
+            "```sh\ncargo xtask check-data nothing\n```\n",
+            "exit code 2 of:",
+        ),
+        (
+            "`a.txt`:\n\n```text\n1\n1\n```\n\n```diff\n--- a.txt\n+0\n 1\n```\n",
+            "a.txt: a diff must show",
+        ),
+    ] {
+        place.write("page.md", page);
+        let told = follow(&place, "page.md");
+        assert_eq!(told.code, Some(1), "{told}");
+        assert!(told.stderr.contains(wrong), "{told}");
+        assert!(
+            !told.stdout.contains("\nhere\n") || wrong.ends_with("gone"),
+            "{told}"
+        );
+    }
 }
 
 #[test]
 fn your_dataset() {
-    let place = Place::workspace();
-    let page = "docs/your-dataset.md";
-    for file in [
-        page,
-        "examples/dataset/tools.json",
-        "examples/dataset/queries.jsonl",
-    ] {
-        place.copy(file);
+    if !has_python() {
+        return;
     }
-    follow(&place, &place.read(page));
+    let place = Place::workspace();
+    for file in ["tools.json", "queries.jsonl"] {
+        place.copy(format!("examples/dataset/{file}"));
+    }
+    followed(&place, "docs/your-dataset.md");
     let compared = place.read("target/forty/oats-s1-against-dense/compared.csv");
     assert!(compared.contains("tools:dataset"), "{compared}");
+}
+
+#[test]
+fn process_router() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::workspace();
+    let told = followed(&place, "docs/process-router.md");
+    let line = told.stdout.lines().find(|line| line.starts_with("mine "));
+    let cells = line.unwrap().split_whitespace();
+    let scores: Vec<f64> = cells.filter_map(|cell| cell.parse().ok()).collect();
+    assert_eq!(scores.len(), 2, "{told}");
+    assert!(scores.iter().all(|&score| score > 0.3), "{told}");
+    let rows = place.read("target/run/my-router/metrics.csv");
+    assert!(rows.contains(",none,mine,"), "{rows}");
+}
+
+#[test]
+fn many_machines() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::small_workspace();
+    place.copy("experiments/cost.toml");
+    let told = followed(&place, "docs/many-machines.md");
+    for commands in ["--shard 3/3", "merge", "diff"] {
+        told.assert_says(&[commands]);
+    }
+    assert!(place.path("shared/merged/main/metrics.csv").exists());
+    assert!(place.path("shared/merged/cost/costs.csv").exists());
 }

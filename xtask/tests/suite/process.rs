@@ -10,16 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::common::{Place, Told, root};
-
-/// Whether there is a Python; if not, says so.
-fn has_python() -> bool {
-    let there = Command::new("python3").arg("--version").output().is_ok();
-    if !there {
-        println!("not tested: there is no python3");
-    }
-    there
-}
+use crate::common::{Place, Told, has_python, root};
 
 /// The code blocks of that language, in order.
 fn blocks(page: &str, language: &str) -> Vec<String> {
@@ -44,30 +35,6 @@ fn place_of_the_page() -> Place {
     place
 }
 
-#[test]
-fn the_page_can_be_followed() {
-    if !has_python() {
-        return;
-    }
-    let place = place_of_the_page();
-    let command = &blocks(&page(), "sh")[0];
-    let command = command.trim().strip_prefix("cargo xtask ").unwrap();
-    let told = place.succeed(&command.split(' ').collect::<Vec<_>>());
-    let line = told.stdout.lines().find(|line| line.starts_with("mine "));
-    let scores: Vec<f64> = line
-        .unwrap()
-        .split_whitespace()
-        .filter_map(|cell| cell.parse().ok())
-        .collect();
-    assert_eq!(scores.len(), 2, "{told}");
-    assert!(scores.iter().all(|&score| score > 0.3), "{told}");
-    let rows = place.read("target/run/my-router/metrics.csv");
-    assert!(
-        rows.lines().any(|row| row.contains(",none,mine,")),
-        "{rows}"
-    );
-}
-
 /// What the page's program writes when it reads the page's lines, and whether these are of the form that
 /// is really sent.
 #[test]
@@ -83,7 +50,8 @@ fn the_page_tells_what_is_said() {
     {
         match line.split_once(' ').unwrap() {
             (">", line) => read.push(line.to_owned()),
-            (_, line) => written.push(serde_json::from_str::<Value>(line).unwrap()),
+            ("<", line) => written.push(serde_json::from_str::<Value>(line).unwrap()),
+            _ => {}
         }
     }
     let mut program = Command::new("python3")

@@ -47,11 +47,10 @@ fn merged_shards_are_the_bytes_of_one_run() {
     let plain = place.succeed(&[&options[..], &["--out", "plain"]].concat());
     compute(&place, &options, 3);
     let parts = place.files("parts");
-    let whole = |name: &str| {
+    for name in ["costs.csv", "latency.csv", "points.csv"] {
         let count = parts.keys().filter(|path| path.ends_with(name)).count();
         assert_eq!(count, 1, "{name} is one shard's");
-    };
-    ["costs.csv", "latency.csv", "points.csv"].map(whole);
+    }
     assert!(!parts.keys().any(|path| path.ends_with("metrics.csv")));
     let names: Vec<_> = parts.keys().filter_map(|path| path.file_name()).collect();
     let cells = names
@@ -218,36 +217,6 @@ fn what_one_machine_lacked_is_told() {
     place.succeed(&[&merge[..], &data].concat());
     let rows = place.read("merged/trial/metrics.csv");
     assert!(rows.contains("trial,builtin,") && rows.contains("trial,metatool,"));
-}
-
-/// The text of the fenced blocks of `docs/many-machines.md` that a shell is to run.
-fn documented() -> String {
-    let page = fs::read_to_string(root().join("docs/many-machines.md")).unwrap();
-    let blocks = page.split("\n```sh\n").skip(1);
-    blocks
-        .map(|block| block.split_once("```").unwrap().0)
-        .collect()
-}
-
-#[test]
-fn the_documented_commands_do_what_the_page_says() {
-    let commands = documented();
-    assert!(
-        commands.contains("--shard 3/3") && commands.contains("merge") && commands.contains("diff")
-    );
-    let place = Place::small_workspace();
-    place.copy("experiments/cost.toml");
-    // Built already; and built nowhere but here.
-    let cargo = "cargo() { mkdir -p target/release; cp \"$XTASK\" target/release/xtask; }\n";
-    let script = format!("set -euo pipefail\n{cargo}{commands}");
-    let mut bash = place.clean(Command::new("bash"));
-    let told = Told::of(
-        bash.args(["-c", &script])
-            .env("XTASK", env!("CARGO_BIN_EXE_xtask")),
-    );
-    assert_eq!(told.code, Some(0), "{told}");
-    assert!(place.path("shared/merged/main/metrics.csv").exists());
-    assert!(place.path("shared/merged/cost/costs.csv").exists());
 }
 
 #[test]
