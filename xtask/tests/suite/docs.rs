@@ -113,7 +113,8 @@ fn process_router() {
     let cells = line.unwrap().split_whitespace();
     let scores: Vec<f64> = cells.filter_map(|cell| cell.parse().ok()).collect();
     assert_eq!(scores.len(), 2, "{told}");
-    assert!(scores.iter().all(|&score| score > 0.3), "{told}");
+    // Chance gives less than half of these, among ten candidates and in the catalogue.
+    assert!(scores[0] > 0.4 && scores[1] > 0.1, "{told}");
     let rows = place.read("target/run/my-router/metrics.csv");
     assert!(rows.contains(",none,mine,"), "{rows}");
 }
