@@ -1,7 +1,7 @@
 """Does what a page says, from the folder it is started in: writes files, adds lines of diffs, runs commands.
 
-A block of code whose paragraph above ends with a file's name and a colon, "this is `mine.toml`:", is that file. In a
-block of diff, `--- FILE` names a file, a line that begins with a space is a line of the file, and those that begin
+A block of code whose paragraph above ends with a file's name and a colon, "this is `mine.toml`:", is that file. But in
+a block of diff, `--- FILE` names a file, a line that begins with a space is a line of the file, and those that begin
 with + are added above or below it. A block of sh is run, and what it prints must hold every line of a block of text
 right below it. The first that fails ends all. Other blocks are for reading.
 """
@@ -59,10 +59,10 @@ def follow(page, variables):
                 if line not in printed:
                     sys.exit(f"not printed: {line}")
         printed = None
-        if named:
-            write(named[1], code)
-        elif language == "diff":
+        if language == "diff":
             apply(code)
+        elif named:
+            write(named[1], code)
         elif language == "sh":
             printed = run(code, variables)
 

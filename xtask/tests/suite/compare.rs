@@ -1,6 +1,6 @@
 //! `compare`: routers, folders, and the code as it is against kept results.
 
-use crate::common::Place;
+use crate::common::{Place, Told};
 
 /// A small experiment with a router under two names.
 const TRIAL: &str = r#"
@@ -75,6 +75,41 @@ fn routers_are_compared_on_unseen_queries() {
 }
 
 #[test]
+fn s1_is_told_from_static_embeddings_on_metatool() {
+    let Some(data) = std::env::var_os("OATS_DATA_DIR") else {
+        let required = std::env::var("OATS_REQUIRE_DATA").is_ok_and(|value| value == "1");
+        assert!(
+            !required,
+            "OATS_DATA_DIR is not set and OATS_REQUIRE_DATA=1"
+        );
+        eprintln!("skipped: MetaTool; set OATS_DATA_DIR to the data folder");
+        return;
+    };
+    let place = Place::with_experiment(&TRIAL.replace("builtin", "metatool"));
+    let mut compare = place.command(&["compare", "oats-s1", "dense"]);
+    compare.args(["--experiment", "trial.toml", "--out", "out", "--data-dir"]);
+    let told = Told::of(compare.arg(data));
+    assert_eq!(told.code, Some(0), "{told}");
+    let rows = place.read("out/oats-s1-against-dense/compared.csv");
+    let overall: Vec<&str> = rows
+        .lines()
+        .filter(|line| line.starts_with("metatool,query,all,candidates,all,static,"))
+        .collect();
+    assert_eq!(overall.len(), 2, "{rows}");
+    let header: Vec<&str> = rows.lines().next().unwrap().split(',').collect();
+    let of = |line: &str, column: &str| -> f64 {
+        let column = header.iter().position(|name| *name == column).unwrap();
+        line.split(',').nth(column).unwrap().parse().unwrap()
+    };
+    for line in overall {
+        assert!(
+            of(line, "difference") > 0.0 && of(line, "p_holm") < 0.001,
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn two_folders_are_paired_by_query_where_scores_were_kept() {
     let place = Place::with_experiment(TRIAL);
     place.succeed(&["run", "trial.toml", "--scores", "--out", "before"]);
@@ -128,6 +163,53 @@ fn a_fall_against_kept_results_ends_with_1() {
     let told = place.run(&BASELINE);
     assert_eq!(told.code, Some(1), "{told}");
     told.assert_says(&["oats-s1", "-0.050", "seed"]);
+}
+
+#[test]
+fn routers_are_ranked_with_groups_that_cannot_be_told_apart() {
+    let place = Place::with_experiment(TRIAL);
+    let told = place.succeed(&[
+        "leaderboard",
+        "--experiment",
+        "trial.toml",
+        "--metric",
+        "recall@1",
+        "--out",
+        "out",
+    ]);
+    assert!(
+        told.stdout.lines().all(|line| line.chars().count() <= 100),
+        "{told}"
+    );
+    let page = place.read("out/leaderboard/leaderboard.md");
+    assert!(page.contains("| router"), "{page}");
+    let rows = place.read("out/leaderboard/leaderboard.csv");
+    let of = |router: &str| -> Vec<String> {
+        let router = format!(",{router},");
+        let line = rows.lines().find(|line| line.contains(&router));
+        let line = line.unwrap_or_else(|| panic!("{router}: {rows}"));
+        assert!(line.starts_with("builtin,query,all,candidates,"), "{line}");
+        told.assert_says(&[router.trim_matches(',')]);
+        line.split(router.as_str()).map(str::to_owned).collect()
+    };
+    assert_eq!(rows.lines().count(), 4, "{rows}");
+    let (s1, mine, dense) = (of("oats-s1"), of("mine"), of("dense"));
+    let field =
+        |router: &[String], field: usize| router[1].split(',').nth(field).unwrap().to_owned();
+    let [rank, groups] = [2, 6];
+    assert_eq!(field(&s1, rank), "1", "{rows}");
+    assert_eq!(field(&mine, rank), "1", "{rows}");
+    assert_eq!(field(&dense, rank), "3", "{rows}");
+    assert_eq!(field(&s1, groups), field(&mine, groups), "{rows}");
+    assert_ne!(field(&s1, groups), field(&dense, groups), "{rows}");
+    assert!(
+        rows.contains(",recall@1,") && !rows.contains("ndcg"),
+        "{rows}"
+    );
+
+    place
+        .run(&["leaderboard", "--experiment", "gone.toml", "--out", "out"])
+        .assert_refused(&["gone.toml"]);
 }
 
 #[test]

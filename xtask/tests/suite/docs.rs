@@ -46,7 +46,7 @@ fn files_commands_and_what_they_print_are_told_apart() {
     place.write(
         "page.md",
         "This is `a/b.json`:\n\n```json\n{}\n```\n\n`c.txt` is not:\n\n```json\n[]\n```\n\n`d.txt`:\n\n\
-         ```python\nabove\nhere\n```\n\n```diff\n--- d.txt\n+between\n here\n```\n\n\
+         ```python\nabove\nhere\n```\n\nIn `d.txt`:\n\n```diff\n--- d.txt\n+between\n here\n```\n\n\
          ```sh\nname=d.txt\n```\n\n```sh\n# prints it\ncat a/b.json $name\n```\n\n```text\n{}\nbetween\n```\n\n\
          Read this:\n\n```text\nelse\n```\n",
     );
