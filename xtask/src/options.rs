@@ -174,7 +174,7 @@ impl Inputs {
 }
 
 /// How much of the experiments is run.
-#[derive(Clone, PartialEq, Args, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Args, Serialize, Deserialize)]
 pub(crate) struct Extent {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = dataset,
           help = format!("Only these data sets, separated by commas: {}", dataset_names()))]

@@ -336,9 +336,15 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     let better = |row: &&ComparedRow| row.difference.get() > 0.0;
     let significant = || rows.iter().filter(|row| row.is_beyond_noise());
     let up = significant().filter(better).count();
+    let verdict = match (&comparison.metric, is_one_pair) {
+        (Some(metric), false) => {
+            format!(" Whether quality fell is told by {metric} over all queries.")
+        }
+        _ => String::new(),
+    };
     format!(
-        "{body}Of {} differences {up} are up and {} down beyond noise (p ≤ 0.05 after Holm's correction, by \
-         more than rounding).\n",
+        "{body}Of {} differences {up} are up and {} down beyond noise\n(p ≤ 0.05 after Holm's correction, by \
+         more than rounding).{verdict}\n",
         rows.len(),
         significant().count() - up,
     )

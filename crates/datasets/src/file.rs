@@ -54,6 +54,11 @@ impl SourceFile {
                 remedy: remedy.clone(),
             }
         })?;
+        // Some editors begin UTF-8 with a byte order mark.
+        let text = match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        };
         Ok(Self {
             shown,
             remedy,
@@ -129,16 +134,23 @@ impl SourceFile {
         serde_json::from_str(&self.text).map_err(|error| self.bad_json(&error, 1))
     }
 
-    /// The file as one JSON value a line, each with its line; blank lines are skipped.
+    /// The file as one JSON object a line, each with its line; blank lines are skipped.
     pub(crate) fn json_lines<T: DeserializeOwned>(
         &self,
     ) -> impl Iterator<Item = Result<(Spot<'_>, T), Error>> {
         (1..)
             .zip(self.text.lines())
             .filter(|(_, line)| !line.trim().is_empty())
-            .map(|(number, line)| match serde_json::from_str(line) {
-                Ok(value) => Ok((self.line(number), value)),
-                Err(error) => Err(self.bad_json(&error, number)),
+            .map(|(number, line)| {
+                // A struct would be read from a list, too.
+                if line.trim_start().starts_with('[') {
+                    let problem = "is a list; each line is an object of its own, `{…}`";
+                    return Err(self.line(number).bad(problem));
+                }
+                match serde_json::from_str(line) {
+                    Ok(value) => Ok((self.line(number), value)),
+                    Err(error) => Err(self.bad_json(&error, number)),
+                }
             })
     }
 

@@ -207,11 +207,10 @@ fn result(page: &Value) -> &Value {
     page.get("result").unwrap_or(page)
 }
 
-/// Whether this is an answer, its result or a request, rather than a tool.
+/// Whether this is an answer, its result or a request, rather than a tool, which may have fields of any name.
 fn is_page(item: &Value) -> bool {
-    ["result", "tools", "error"]
-        .iter()
-        .any(|key| item.get(key).is_some())
+    let has = |keys: &[&str]| keys.iter().any(|key| item.get(key).is_some());
+    has(&["result", "tools", "error"]) && !has(&["name", "function"])
 }
 
 /// Queries while their names are looked up.

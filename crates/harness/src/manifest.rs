@@ -140,6 +140,13 @@ impl Manifest {
         Some(sum("test")? / sum("train")?).filter(|share| *share > 0.0 && share.is_finite())
     }
 
+    /// The metric that the experiment lists first.
+    pub fn first_metric(&self) -> Option<String> {
+        let entry = self.datasets.values().find_map(|runs| runs.first())?;
+        let metric = entry.configuration["metrics"][0].as_str()?;
+        Some(metric.to_owned())
+    }
+
     /// The price list of a dataset's newest run, if it had one.
     pub fn prices(&self, dataset: &str) -> Option<&Prices> {
         self.datasets.get(dataset)?.first()?.prices.as_ref()

@@ -17,10 +17,12 @@ const CONFIDENCE: f64 = 0.95;
 
 /// The difference of each column, treatment minus baseline, with its 95 % interval and two-sided paired
 /// test. Where [`Bootstrap::paired`](crate::Bootstrap::paired) resamples clusters, this takes the
-/// variance of the same statistic over clusters: p-values have no floor, so that many of them can be
-/// [corrected](holm).
+/// variance of the same statistic over clusters: p-values are as fine as it takes to
+/// [correct](holm) many of them.
 ///
-/// With C clusters in all, t has C − 1 degrees of freedom. All differences 0 give a p-value of 1.
+/// With C clusters in all, t has C − 1 degrees of freedom. Where only k of them differ at all, p is at least
+/// 2¹⁻ᵏ, what a test of signs can give, and the interval as wide: t takes a few differences that happen to have
+/// one sign for certainty. All differences 0 give a p-value of 1.
 ///
 /// # Errors
 /// Those of [`Bootstrap::paired`](crate::Bootstrap::paired), and [`Error::TooFew`] for fewer than two
@@ -38,16 +40,34 @@ pub fn clustered_t(treatment: &[Stratum], baseline: &[Stratum]) -> Result<Vec<Pa
     let of_column = |(column, &difference): (usize, &f64)| {
         // How much each cluster moves the statistic.
         let mut influence = vec![0.0; clusters];
+        let mut differs = vec![false; clusters];
         for stratum in &sample.strata {
             let share = 1.0 / (sample.strata.len() as f64 * stratum.observations());
             let mean = stratum.mean(column);
-            for (cluster, moved) in stratum.deviations(column, mean) {
+            for (cluster, sum, moved) in stratum.deviations(column, mean) {
                 influence[cluster] += share * moved;
+                differs[cluster] |= sum.abs() > ROUNDING;
             }
         }
         let c = clusters as f64;
         let variance = influence.iter().map(|u| u * u).sum::<f64>() * c / (c - 1.0);
-        paired_test(difference, variance.sqrt(), c - 1.0, sample.observations)
+        let student = student(c - 1.0)?;
+        let by_signs = match differs.iter().filter(|differs| **differs).count() {
+            0 => 0.0,
+            few @ ..=40 => {
+                let half_of_p = 0.5_f64.powi(few.max(2) as i32);
+                difference.abs() / -student.inverse_cdf(half_of_p)
+            }
+            // 2¹⁻ᵏ is nothing.
+            _ => 0.0,
+        };
+        let error = variance.sqrt().max(by_signs);
+        Ok(paired_test(
+            difference,
+            error,
+            &student,
+            sample.observations,
+        ))
     };
     means.iter().enumerate().map(of_column).collect()
 }
@@ -55,12 +75,14 @@ pub fn clustered_t(treatment: &[Stratum], baseline: &[Stratum]) -> Result<Vec<Pa
 /// The mean of differences that repeated splits of the same data gave, one for each split, with its 95 %
 /// interval and two-sided test. `test_to_train` is the size of a test part divided by that of a training
 /// part, above 0: as training parts overlap, the variance is that of the differences times 1/J +
-/// `test_to_train` for J splits (Nadeau and Bengio's corrected resampled t).
+/// `test_to_train` for J splits (Nadeau and Bengio's corrected resampled t). `step`, above 0, is by how much one
+/// query can move a split's mean: the standard error is taken to be no less, as splits that happen to differ by
+/// the same few queries tell nothing of how much others would.
 ///
 /// # Errors
-/// [`Error::TooFew`] for fewer than two differences; [`Error::Setting`] for a share that is not above 0
+/// [`Error::TooFew`] for fewer than two differences; [`Error::Setting`] for a share or step that is not above 0
 /// or a difference that is not finite.
-pub fn resampled_t(differences: &[f64], test_to_train: f64) -> Result<PairedTest> {
+pub fn resampled_t(differences: &[f64], test_to_train: f64, step: f64) -> Result<PairedTest> {
     let count = differences.len();
     if count < 2 {
         return Err(Error::TooFew {
@@ -75,18 +97,20 @@ pub fn resampled_t(differences: &[f64], test_to_train: f64) -> Result<PairedTest
             expected: "finite",
         });
     }
-    if !(test_to_train > 0.0 && test_to_train.is_finite()) {
-        return Err(Error::Setting {
-            field: "test_to_train",
-            value: test_to_train.to_string(),
-            expected: "above 0",
-        });
+    for (field, value) in [("test_to_train", test_to_train), ("step", step)] {
+        if !(value > 0.0 && value.is_finite()) {
+            return Err(Error::Setting {
+                field,
+                value: value.to_string(),
+                expected: "above 0",
+            });
+        }
     }
     let splits = count as f64;
     let mean = differences.iter().sum::<f64>() / splits;
     let variance = differences.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / (splits - 1.0);
-    let error = (variance * (1.0 / splits + test_to_train)).sqrt();
-    paired_test(mean, error, splits - 1.0, count)
+    let error = (variance * (1.0 / splits + test_to_train)).sqrt().max(step);
+    Ok(paired_test(mean, error, &student(splits - 1.0)?, count))
 }
 
 /// The difference of two means, treatment minus baseline, of which no more is known than their 95 %
@@ -110,20 +134,23 @@ pub fn unpaired_z(treatment: Estimate, baseline: Estimate) -> PairedTest {
 /// Differences closer to each other than this are the same but for rounding.
 const ROUNDING: f64 = 1e-12;
 
-fn paired_test(difference: f64, error: f64, freedom: f64, n: usize) -> Result<PairedTest> {
-    let student = StudentsT::new(0.0, 1.0, freedom).map_err(|_| Error::Setting {
+fn student(freedom: f64) -> Result<StudentsT> {
+    StudentsT::new(0.0, 1.0, freedom).map_err(|_| Error::Setting {
         field: "degrees of freedom",
         value: freedom.to_string(),
         expected: "above 0",
-    })?;
+    })
+}
+
+fn paired_test(difference: f64, error: f64, student: &StudentsT, n: usize) -> PairedTest {
     let half = error * student.inverse_cdf((1.0 + CONFIDENCE) / 2.0);
-    Ok(PairedTest {
+    PairedTest {
         difference,
         low: difference - half,
         high: difference + half,
         p_value: two_sided(difference, error, |t| student.cdf(t)),
         n,
-    })
+    }
 }
 
 fn two_sided(difference: f64, error: f64, below: impl Fn(f64) -> f64) -> f64 {
@@ -164,10 +191,10 @@ impl ClusterSums {
         self.sums.column(column).sum() / self.observations()
     }
 
-    /// Each cluster with the sum of its observations' deviations from `mean`.
-    fn deviations(&self, column: usize, mean: f64) -> impl Iterator<Item = (usize, f64)> {
+    /// Each cluster with the sum of its observations, and of their deviations from `mean`.
+    fn deviations(&self, column: usize, mean: f64) -> impl Iterator<Item = (usize, f64, f64)> {
         let sums = self.sums.column(column).into_iter();
         (self.clusters.iter().zip(&self.counts).zip(sums))
-            .map(move |((&cluster, count), sum)| (cluster, sum - count * mean))
+            .map(move |((&cluster, count), &sum)| (cluster, sum, sum - count * mean))
     }
 }

@@ -71,7 +71,7 @@ fn repeats_share_their_cluster_within_and_between_strata() {
 fn splits_that_overlap_count_for_less() {
     // By numpy: variance × (1/5 + 3/7), and scipy's t with 4 degrees of freedom.
     assert_is(
-        resampled_t(&[0.012, 0.02, 0.005, 0.011, 0.017], 3.0 / 7.0).unwrap(),
+        resampled_t(&[0.012, 0.02, 0.005, 0.011, 0.017], 3.0 / 7.0, 0.001).unwrap(),
         [
             0.013000000000000001,
             0.04720215369889378,
@@ -104,12 +104,27 @@ fn of_intervals_alone_the_errors_add_up() {
 fn what_differs_nowhere_differs_by_nothing() {
     let same = [stratum(&[0, 1, 2], &[0.5, 0.0, 1.0])];
     assert_is(clustered_t(&same, &same).unwrap()[0], [0.0, 1.0, 0.0, 0.0]);
-    assert_is(resampled_t(&[0.0; 3], 0.5).unwrap(), [0.0, 1.0, 0.0, 0.0]);
-    // The same difference everywhere leaves no doubt.
-    assert_is(
-        resampled_t(&[0.25; 3], 0.5).unwrap(),
-        [0.25, 0.0, 0.25, 0.25],
-    );
+    let nothing = resampled_t(&[0.0; 3], 0.5, 0.01).unwrap();
+    assert_eq!((nothing.difference, nothing.p_value), (0.0, 1.0));
+}
+
+#[test]
+fn a_few_differences_of_one_sign_are_no_certainty() {
+    // Of six queries all are lost: a test of signs gives 2 / 2⁶.
+    let nothing = stratum(&[0, 1, 2, 3, 4, 5], &[0.0; 6]);
+    let all = stratum(&[0, 1, 2, 3, 4, 5], &[1.0; 6]);
+    let lost = clustered_t(&[nothing], &[all]).unwrap()[0];
+    assert!((lost.p_value - 0.03125).abs() < 1e-9, "{lost:?}");
+    assert!(lost.low < -1.0 && lost.high < 0.0, "{lost:?}");
+    // One of two: nothing is known.
+    let two = [stratum(&[0, 1], &[1.0, 1.0])];
+    let two = clustered_t(&two, &zeros(&two)).unwrap()[0];
+    assert!((two.p_value - 0.5).abs() < 1e-9, "{two:?}");
+    assert!(two.low < 0.0 && two.low.is_finite(), "{two:?}");
+    // The same query gained in both of two splits: t = 1 with one degree of freedom.
+    let step = 1.0 / 375.0;
+    let same = resampled_t(&[step; 2], 0.43, step).unwrap();
+    assert!((same.p_value - 0.5).abs() < 1e-9, "{same:?}");
 }
 
 #[test]
@@ -120,11 +135,12 @@ fn too_little_is_an_error() {
         Err(Error::TooFew { count: 1, .. })
     ));
     assert!(matches!(
-        resampled_t(&[0.1], 0.5),
+        resampled_t(&[0.1], 0.5, 0.01),
         Err(Error::TooFew { count: 1, .. })
     ));
-    assert!(resampled_t(&[0.1, f64::NAN], 0.5).is_err());
-    assert!(resampled_t(&[0.1, 0.2], 0.0).is_err());
+    assert!(resampled_t(&[0.1, f64::NAN], 0.5, 0.01).is_err());
+    assert!(resampled_t(&[0.1, 0.2], 0.0, 0.01).is_err());
+    assert!(resampled_t(&[0.1, 0.2], 0.5, 0.0).is_err());
 }
 
 /// Scores as routers get them (most queries 0 or 1, some between), of two routers that differ by chance

@@ -1,8 +1,10 @@
 //! `cargo xtask compare`: two routers, two runs, or the code as it is against committed results.
 
 use std::{
+    collections::BTreeSet,
     io::{self, Write},
     path::{Path, PathBuf},
+    slice,
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -17,23 +19,28 @@ use crate::{
     Ending,
     options::{Extent, Inputs, Opened, make_out},
     report::Made,
-    study::read_all,
+    study::{Ran, ensure_none_failed, read_all},
     table, workspace,
 };
 
 /// Hold a router against another, or a run against an earlier one.
 ///
 /// compare A B runs two routers on the same splits and pairs what each query scored: differences
-/// with 95 % intervals, paired tests with Holm's correction for all tests of a metric, wins, ties and
-/// losses by query, and the queries that changed most. A router is named by its label in --experiment, or
-/// by its kind.
+/// with 95 % intervals, paired tests with Holm's correction for all tests of a metric over all queries (and
+/// for those over parts of them), wins, ties and losses by query, and the queries that changed most. A router is
+/// named by its label in --experiment, or by its kind.
 ///
 /// compare DIR DIR does the same with two folders that `run --scores` or `reproduce --scores` wrote, each
 /// router against itself. compare --baseline results/ runs the code as it is and holds it against results
-/// that were kept; where those have means alone, seeds are paired instead of queries (Nadeau and Bengio's
-/// corrected t), and with a single seed only intervals are left, which find large differences only.
+/// that were kept. Where those have means alone, seeds are paired instead of queries (Nadeau and Bengio's
+/// corrected t), or intervals held against intervals: this finds large differences only. Keep --scores of the
+/// code as it was to find small ones.
 ///
-/// Exit code: 0, or 1 if a run's quality fell beyond noise; 2 on bad input.
+/// Noise is that of queries. Fits are taken as they are: another initialisation of the same network is a
+/// difference if it ranks enough queries otherwise.
+///
+/// Exit code: 0, or 1 if a run's first metric over all queries fell beyond noise for some router; 2 on bad
+/// input, or if a router failed.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask compare oats-s1 dense --datasets builtin
@@ -48,27 +55,26 @@ pub(crate) struct Args {
     /// Run experiments as the code is now, and hold them against this folder's.
     #[arg(long, value_name = "DIR")]
     baseline: Option<PathBuf>,
-    /// With --baseline: these experiments, by name, separated by commas.
+    /// With --baseline: these experiments, by name, separated by commas [default: main].
     #[arg(
         long,
         value_name = "NAMES",
         value_delimiter = ',',
-        default_value = "main",
         requires = "baseline"
     )]
-    experiments: Vec<String>,
+    experiments: Option<Vec<String>>,
     /// Of routers: the experiment that they, the data sets and the metrics are taken from
     /// [default: the workspace's experiments/main.toml].
     #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
     experiment: Option<PathBuf>,
-    /// Of routers: how training and test are told apart, separated by commas.
+    /// Of routers: how training and test are told apart, separated by commas [default: query].
     #[arg(
         long,
         value_name = "KINDS",
         value_delimiter = ',',
-        default_value = "query"
+        conflicts_with = "baseline"
     )]
-    splits: Vec<SplitKind>,
+    splits: Option<Vec<SplitKind>>,
     /// Where the results go: DIR/A-against-B or DIR/EXPERIMENT [default: the workspace's
     /// target/compare].
     #[arg(long, value_name = "DIR")]
@@ -87,19 +93,25 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         ..args.extent.clone()
     };
     if let Some(baseline) = &args.baseline {
-        return against(
-            baseline,
-            &args.experiments,
-            &extent,
-            &args.inputs.open()?,
-            &out,
-        );
+        let main = || vec!["main".to_owned()];
+        let names = args.experiments.clone().unwrap_or_else(main);
+        return against(baseline, &names, &extent, &args.inputs.open()?, &out);
     }
     let [ours, theirs] = args.sides.as_slice() else {
         bail!("two routers or two folders are compared; name both");
     };
     match [ours, theirs].map(|side| Path::new(side).is_dir()) {
-        [true, true] => folders(Path::new(ours), Path::new(theirs), &out),
+        [true, true] => {
+            let runs_nothing = args.experiment.is_none()
+                && args.splits.is_none()
+                && args.extent == Extent::default();
+            ensure!(
+                runs_nothing,
+                "two folders are compared as they are; leave out --experiment, --splits, --datasets, --seeds and \
+                 what else says what to run"
+            );
+            folders(Path::new(ours), Path::new(theirs), &out)
+        }
         [false, false] => {
             let opened = args.inputs.open()?;
             routers(args, &extent, &opened, [ours, theirs], &out)
@@ -138,7 +150,7 @@ fn routers(
     experiment.name = format!("{ours}-against-{theirs}");
     for grid in &mut experiment.grids {
         grid.routers = None;
-        grid.splits.clone_from(&args.splits);
+        grid.splits = args.splits.clone().unwrap_or(vec![SplitKind::Query]);
         grid.quick = None;
     }
     // As it will be told in the manifest, and checked like one that was written by hand.
@@ -147,10 +159,15 @@ fn routers(
     let study = studies
         .first()
         .context("no data set is left to compare on; name one with --datasets")?;
-    let folder = run_one(study, extent, opened, out)?;
-    let cells = CellScores::read_all(&folder)?;
+    let ran = run_one(study, extent, opened, out)?;
+    let cells = CellScores::read_all(ran.folder())?;
     let comparison = compare_routers(&cells, ours, theirs)?;
-    tell(&folder, &comparison)?;
+    if comparison.rows.is_empty() {
+        all_came_out(&ran)?;
+        bail!("`{ours}` and `{theirs}` have no data set, pool and embedder in common");
+    }
+    tell(ran.folder(), &comparison)?;
+    all_came_out(&ran)?;
     Ok(Ending::Fine)
 }
 
@@ -169,17 +186,31 @@ fn entry(experiment: &Experiment, name: &str, file: &Path) -> Result<RouterEntry
     })
 }
 
-/// Runs one experiment and gives its folder.
-fn run_one(study: &Study, extent: &Extent, opened: &Opened, out: &Path) -> Result<PathBuf> {
+/// Runs one experiment, and says what was left out of it.
+fn run_one<'a>(
+    study: &'a Study,
+    extent: &Extent,
+    opened: &'a Opened,
+    out: &Path,
+) -> Result<Ran<'a>> {
     let none = |name: &str| out.join(name);
-    let made = extent.run(study, opened, out, &none)?;
+    let ran = extent.run(study, opened, out, &none)?;
+    let mut stdout = io::stdout();
+    for told in ran.told_skips() {
+        writeln!(stdout, "{told}")?;
+    }
     ensure!(
-        !made.is_empty(),
+        !ran.is_empty(),
         "{}: nothing could be run; the reasons are above",
         study.name()
     );
-    made.forget_cells()?;
-    Ok(made.folder().to_owned())
+    Ok(ran)
+}
+
+/// Cells are kept as long as some are to be run again.
+fn all_came_out(ran: &Ran<'_>) -> Result<()> {
+    ensure_none_failed(slice::from_ref(ran))?;
+    ran.forget_cells()
 }
 
 /// Two experiments' folders, each router against itself.
@@ -215,13 +246,19 @@ fn against(
             "--baseline: there is no {}; name a folder that holds results of `{name}`",
             baseline.join(name).join(MetricRow::FILE).display()
         );
+        ensure!(
+            out.join(name).canonicalize().ok() != baseline.join(name).canonicalize().ok(),
+            "--out: {} is the baseline, which the run would overwrite; name another folder",
+            out.join(name).display()
+        );
     }
     studies.retain(|study| names.iter().any(|name| name == study.name()));
     let mut ending = Ending::Fine;
     for study in extent.restrict(studies)? {
-        let folder = run_one(&study, extent, opened, out)?;
-        let comparison = runs(&folder, &baseline.join(study.name()))?;
-        tell(&folder, &comparison)?;
+        let ran = run_one(&study, extent, opened, out)?;
+        let comparison = runs(ran.folder(), &baseline.join(study.name()))?;
+        tell(ran.folder(), &comparison)?;
+        all_came_out(&ran)?;
         if let Ending::Contradicted = self::ending(&comparison) {
             ending = Ending::Contradicted;
         }
@@ -247,12 +284,17 @@ fn runs(ours: &Path, theirs: &Path) -> Result<Comparison> {
             skip.reason
         );
     }
-    let [cells, baseline] = [CellScores::read_all(ours)?, CellScores::read_all(theirs)?];
-    let comparison = if cells.is_empty() || baseline.is_empty() {
-        let [rows, baseline]: [Vec<MetricRow>; 2] = [rows_in(ours)?, rows_in(theirs)?];
+    let [rows, baseline]: [Vec<MetricRow>; 2] = [rows_in(ours)?, rows_in(theirs)?];
+    tell_of_one_side(ours, &rows, &baseline)?;
+    tell_of_one_side(theirs, &baseline, &rows)?;
+    let [cells, baseline_cells] = [CellScores::read_all(ours)?, CellScores::read_all(theirs)?];
+    let comparison = if cells.is_empty() || baseline_cells.is_empty() {
         compare_means(&rows, &baseline, &ours_manifest)?
     } else {
-        compare_runs(&cells, &baseline)?
+        Comparison {
+            metric: ours_manifest.first_metric(),
+            ..compare_runs(&cells, &baseline_cells)?
+        }
     };
     ensure!(
         !comparison.rows.is_empty(),
@@ -261,6 +303,29 @@ fn runs(ours: &Path, theirs: &Path) -> Result<Comparison> {
         theirs.display()
     );
     Ok(comparison)
+}
+
+/// Says which routers only this folder has on data sets that both have.
+fn tell_of_one_side(folder: &Path, rows: &[MetricRow], others: &[MetricRow]) -> Result<()> {
+    let routers = |rows: &[MetricRow]| -> BTreeSet<(String, String)> {
+        let labels = rows
+            .iter()
+            .map(|row| (row.dataset.clone(), row.router.clone()));
+        labels.collect()
+    };
+    let (own, known) = (routers(rows), routers(others));
+    let datasets: BTreeSet<&String> = known.iter().map(|(dataset, _)| dataset).collect();
+    let mut stdout = io::stdout();
+    for (dataset, router) in own.difference(&known) {
+        if datasets.contains(dataset) {
+            writeln!(
+                stdout,
+                "not compared: {router} on {dataset} is in {} alone",
+                folder.display()
+            )?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes the files, and what is to be known of them to the terminal.
@@ -283,8 +348,7 @@ fn tell(folder: &Path, comparison: &Comparison) -> Result<()> {
 }
 
 fn ending(comparison: &Comparison) -> Ending {
-    let fell = |row: &ComparedRow| row.is_beyond_noise() && row.difference.get() < 0.0;
-    match comparison.rows.iter().any(fell) {
+    match comparison.has_fallen() {
         true => Ending::Contradicted,
         false => Ending::Fine,
     }

@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
+    slice,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -17,6 +18,7 @@ use oats_metrics::Metric;
 use crate::{
     Ending,
     options::{Extent, Inputs, make_out},
+    study::ensure_none_failed,
     table, workspace,
 };
 
@@ -89,9 +91,11 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let markdown = table::leaderboard_markdown(&rows);
     let page = folder.join("leaderboard.md");
     write_whole(&page, |out| out.write_all(markdown.as_bytes()))?;
-    made.forget_cells()?;
 
     let mut stdout = io::stdout();
+    for told in made.told_skips() {
+        writeln!(stdout, "{told}")?;
+    }
     write!(stdout, "{}", table::leaderboard(&rows))?;
     writeln!(
         stdout,
@@ -99,5 +103,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         page.display(),
         LeaderboardRow::FILE
     )?;
+    ensure_none_failed(slice::from_ref(&made))?;
+    made.forget_cells()?;
     Ok(Ending::Fine)
 }

@@ -63,7 +63,7 @@ pub(super) fn draw(rows: &[ComparedRow], title: &str) -> Result<Option<String>> 
                 "{what}. Means over {}; bars: 95 % intervals, by t over what is paired.",
                 seeds(rows.iter().filter_map(|row| row.seeds())),
             ),
-            "Filled: significant after Holm's correction for all tests of the metric.".to_owned(),
+            "Filled: significant after Holm's correction for all tests of the metric over all queries.".to_owned(),
         ],
         legend: Vec::new(),
         left: 240,

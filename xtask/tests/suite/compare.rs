@@ -1,5 +1,7 @@
 //! `compare`: routers, folders, and the code as it is against kept results.
 
+use std::path::Path;
+
 use crate::common::{Place, Told};
 
 /// A small experiment with a router under two names.
@@ -144,25 +146,71 @@ fn a_fall_against_kept_results_ends_with_1() {
         .succeed(&BASELINE)
         .assert_says(&[" 0 are up and 0 down"]);
 
-    // As if S1 had been better before.
+    // As if S1 had been better before, by more in one split than in another.
     let file = "results/main/metrics.csv";
-    let raised: String = place
-        .read(file)
+    let kept = place.read(file);
+    let raised: String = kept
         .lines()
         .map(|line| match line.split_once(",oats-s1,") {
-            Some((labels, rest)) if !rest.starts_with("mean") => {
+            Some((labels, rest)) => {
                 let mut fields: Vec<String> = rest.split(',').map(str::to_owned).collect();
-                let value: f64 = fields[2].parse().unwrap();
-                fields[2] = format!("{:.6}", value + 0.05);
+                let by = match fields[0].as_str() {
+                    "0" => 0.10,
+                    "1" => 0.12,
+                    _ => 0.11,
+                };
+                for field in &mut fields[2..5] {
+                    *field = format!("{:.6}", field.parse::<f64>().unwrap() + by);
+                }
                 format!("{labels},oats-s1,{}\n", fields.join(","))
             }
-            _ => format!("{line}\n"),
+            None => format!("{line}\n"),
         })
         .collect();
     place.write(file, raised);
     let told = place.run(&BASELINE);
     assert_eq!(told.code, Some(1), "{told}");
-    told.assert_says(&["oats-s1", "-0.050", "seed"]);
+    told.assert_says(&["oats-s1", "-0.110"]);
+
+    // One query more in each split is nothing.
+    let more: String = kept
+        .lines()
+        .map(
+            |line| match line.contains(",bm25,") && !line.contains(",mean-of-") {
+                true => {
+                    let mut fields: Vec<String> = line.split(',').map(str::to_owned).collect();
+                    let step = 1.0 / fields[13].parse::<f64>().unwrap();
+                    fields[10] = format!("{:.6}", fields[10].parse::<f64>().unwrap() + step);
+                    fields.join(",") + "\n"
+                }
+                false => format!("{line}\n"),
+            },
+        )
+        .collect();
+    assert_ne!(more, kept);
+    place.write(file, more);
+    place
+        .succeed(&BASELINE)
+        .assert_says(&[" 0 are up and 0 down"]);
+    place.write(file, &kept);
+
+    // What is missing on one side is told.
+    place.edit("experiments/main.toml", "\"bm25\", ", "");
+    place
+        .succeed(&BASELINE)
+        .assert_says(&["not compared: bm25 on builtin is in results/main alone"]);
+
+    // The baseline is not overwritten by what is held against it.
+    for (path, bytes) in place.files("results/main") {
+        let path = path.strip_prefix("results").unwrap();
+        place.write(Path::new("kept").join(path).to_str().unwrap(), bytes);
+    }
+    let mut same = BASELINE;
+    same[2] = "kept";
+    place
+        .run(&[&same[..], &["--out", "kept"]].concat())
+        .assert_refused(&["kept/main is the baseline", "--out"]);
+    assert_eq!(place.read("kept/main/metrics.csv"), kept);
 }
 
 #[test]
@@ -212,6 +260,29 @@ fn routers_are_ranked_with_groups_that_cannot_be_told_apart() {
         .assert_refused(&["gone.toml"]);
 }
 
+/// A router that fails is no router that did not fall.
+#[test]
+fn a_failed_router_ends_with_2() {
+    let fails = r#", { kind = "process", label = "gone", command = ["no-such-program"] }]"#;
+    let place = Place::with_experiment(&TRIAL.replace(
+        "label = \"mine\" }]",
+        &format!("label = \"mine\" }}{fails}"),
+    ));
+    let of = |arguments: &[&str]| {
+        let told =
+            place.run(&[arguments, &["--experiment", "trial.toml", "--out", "out"]].concat());
+        told.assert_refused(&["2 cells failed"]);
+        told.assert_says(&["failed: builtin/query/all/gone-none-0: `no-such-program`"]);
+    };
+    of(&["compare", "gone", "dense"]);
+    of(&["leaderboard"]);
+    assert!(
+        place
+            .read("out/leaderboard/leaderboard.csv")
+            .contains(",dense,")
+    );
+}
+
 #[test]
 fn what_cannot_be_compared_is_refused() {
     let place = Place::with_experiment(TRIAL);
@@ -232,5 +303,9 @@ fn what_cannot_be_compared_is_refused() {
     place.write("empty/readme", "");
     refused(&with(["empty", "dense"]), &["`empty` is a folder"]);
     refused(&["empty", "empty"], &["manifest.json"]);
+    refused(
+        &["empty", "empty", "--seeds", "1"],
+        &["two folders are compared as they are", "--seeds"],
+    );
     refused(&["--baseline", "empty"], &["experiments"]);
 }

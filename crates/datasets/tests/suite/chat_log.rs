@@ -404,7 +404,7 @@ fn bad_lines_are_told_and_the_others_read() {
     let mut legacy = said("assistant");
     legacy["function_call"] = json!({"name": "a", "arguments": "{}"});
     let cases = [
-        ("[1]".to_owned(), "expected a sequence"),
+        ("[1]".to_owned(), "is a list"),
         ("{\"messages\": [".to_owned(), "cut off"),
         ("log started".to_owned(), "expected value"),
         ("{}".to_owned(), "neither `messages` nor `request`"),

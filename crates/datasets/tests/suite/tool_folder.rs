@@ -404,3 +404,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_tool_may_have_fields_of_any_name() {
+    let tools = json!([
+        {"name": "aa"},
+        {"name": "bb", "error": null},
+        {"name": "cc", "tools": [{"name": "dd"}]},
+        {"type": "function", "function": {"name": "ee"}, "result": 1},
+    ]);
+    let queries = r#"{"query": "?", "tools": ["cc"]}"#;
+    let names: Vec<String> = load(tools.to_string(), queries)
+        .unwrap()
+        .tools()
+        .iter()
+        .map(|tool| tool.name.clone())
+        .collect();
+    assert_eq!(names, ["aa", "bb", "cc", "ee"]);
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_text() {
+    let tools = format!("\u{feff}{}", json!(tools("inputSchema")));
+    let benchmark = load(tools, format!("\u{feff}{QUERIES}")).unwrap();
+    assert_eq!(benchmark.queries()[0].text, "umbrella?");
+}
+
+#[test]
+fn a_line_is_an_object() {
+    let (told, _) = problems(
+        json!(tools("inputSchema")).to_string(),
+        "[\"rain\", [\"forecast\"], null, [], [], null]\n",
+    );
+    assert!(
+        told[0].contains("line 1") && told[0].contains("is a list"),
+        "{told:?}"
+    );
+}

@@ -3,10 +3,15 @@
 //!
 //! What each query scored on both sides is paired where it was kept ([`CellScores`]); of results that
 //! hold means alone, the seeds are paired.
+//!
+//! Fitted routers are taken as they are: another initialisation that ranks some queries otherwise is a
+//! difference, too.
 
 mod by_query;
 mod by_seed;
 mod leaderboard;
+
+use std::collections::BTreeMap;
 
 use oats_metrics::{PairedTest, holm};
 
@@ -25,13 +30,26 @@ pub const LEVEL: f64 = 0.05;
 /// The two sides of a comparison.
 #[derive(Debug, Default)]
 pub struct Comparison {
-    /// The first metric; `None` where the sides hold means alone, which have no order.
+    /// The first metric, which the verdict is by; `None` if it is not known.
     pub metric: Option<String>,
     /// By labels.
     pub rows: Vec<ComparedRow>,
     /// Of each router, pool and data set, the queries that gained and lost most by the first metric; none
     /// where the sides hold means alone.
     pub changed: Vec<ChangedRow>,
+}
+
+impl Comparison {
+    /// Whether some router fell beyond noise by the first metric over all queries: one family of tests, chosen
+    /// beforehand.
+    pub fn has_fallen(&self) -> bool {
+        self.rows.iter().any(|row| {
+            Some(&row.metric) == self.metric.as_ref()
+                && row.subset == ALL
+                && row.is_beyond_noise()
+                && row.difference.get() < 0.0
+        })
+    }
 }
 
 impl ComparedRow {
@@ -151,15 +169,21 @@ fn wins_ties_losses(differences: impl Iterator<Item = f64>) -> [usize; 3] {
     counts
 }
 
-/// Corrects the rows' p-values: those of one metric are one family.
+/// The subset that every query is in.
+const ALL: &str = "all";
+
+/// Corrects the rows' p-values. Those of one metric over all queries are one family, those over parts of the
+/// queries another; where the sides do not differ at all, nothing is tested.
 fn correct(mut rows: Vec<ComparedRow>) -> Vec<ComparedRow> {
     rows.sort_by(|a, b| a.key().cmp(&b.key()));
-    let mut metrics: Vec<String> = rows.iter().map(|row| row.metric.clone()).collect();
-    metrics.sort();
-    metrics.dedup();
-    for metric in metrics {
-        let mut family: Vec<&mut ComparedRow> =
-            rows.iter_mut().filter(|row| row.metric == metric).collect();
+    let mut families: BTreeMap<(String, bool), Vec<&mut ComparedRow>> = BTreeMap::new();
+    for row in &mut rows {
+        if row.wins + row.losses > 0 {
+            let family = (row.metric.clone(), row.subset == ALL);
+            families.entry(family).or_default().push(row);
+        }
+    }
+    for family in families.values_mut() {
         let p_values: Vec<f64> = family.iter().map(|row| row.p_value.get()).collect();
         for (row, p) in family.iter_mut().zip(holm(&p_values)) {
             row.p_holm = Number::new(p);

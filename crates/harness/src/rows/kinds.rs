@@ -241,7 +241,8 @@ pub struct ComparedRow {
     pub ci_high: Number,
     /// Two-sided paired test.
     pub p_value: Number,
-    /// The same after Holm's correction for all tests of the metric in the file.
+    /// The same after Holm's correction for all tests of the metric in the file over all queries, or for all
+    /// over parts of them; rows that do not differ at all are not counted.
     pub p_holm: Number,
     /// Distinct queries, or seeds, that the router is better on.
     pub wins: usize,
