@@ -100,7 +100,7 @@ fn refuse(dataset: &Dataset, problems: &Problems, as_json: bool) -> Result<anyho
         }
     }
     Ok(anyhow!(
-        "{dataset}: {} problems, of which {} are told; nothing can be run on it until they are gone",
+        "{dataset}: {} problems, {} of them told above; nothing can be run on it until they are gone",
         problems.count(),
         told.len()
     ))

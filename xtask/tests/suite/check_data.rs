@@ -87,7 +87,7 @@ fn every_problem_is_told_with_its_line() {
 
     place.write("mine/queries.jsonl", "{}\n".repeat(30));
     let told = place.run(&["check-data", "mine"]);
-    told.assert_refused(&["30 problems, of which 20 are told"]);
+    told.assert_refused(&["30 problems, 20 of them told above"]);
     assert_eq!(told.stderr.lines().count(), 21);
 
     // A single problem is the error itself.
