@@ -71,6 +71,7 @@ pub(crate) fn compute(
         scores: false,
         ..work.extent.clone()
     };
+    let mut failed_cells = 0;
     for study in &studies {
         let has_cells = matches!(study, Study::Ranking(_));
         if study.reads_others() || !has_cells && sharing.owner(study.name()) != shard {
@@ -78,6 +79,7 @@ pub(crate) fn compute(
         }
         eprintln!("{}: {}", study.name(), study.question().trim_start());
         let made = extent.run(study, &opened, &out, &|name| out.join(name))?;
+        failed_cells += made.failed_cells();
         let name = study.name().to_owned();
         part.left_out.insert(name, made.skipped().to_vec());
         if !has_cells && !made.is_empty() {
@@ -87,6 +89,13 @@ pub(crate) fn compute(
     let file = out.join(FILE);
     let text = serde_json::to_string_pretty(&part)?;
     write_whole(&file, |to| to.write_all(text.as_bytes()))?;
+    if failed_cells > 0 {
+        println!(
+            "{failed_cells} {} failed; the reasons are above, and merge tells them too: it leaves out the rows of \
+             these routers, writes all others and ends with exit code 2",
+            if failed_cells == 1 { "cell" } else { "cells" }
+        );
+    }
     println!(
         "Shard {shard} is done: {}. When all {} are, join them: cargo xtask merge FOLDER…",
         out.display(),
@@ -291,6 +300,8 @@ impl Parts {
     /// Where a machine lacked a data set or a model that another had, the rows are not one run's.
     fn left_out_the_same(&self, study: &Study, here: &[Skip]) -> Result<()> {
         let first_of = |some: &[Skip], not_of: &[Skip]| -> Option<String> {
+            // A cell failed where it was computed; that is told of all of them, when they are joined.
+            let mut some = some.iter().filter(|skip| skip.failed_cells == 0);
             // What is said of it may name a machine's folders.
             let same = |one: &Skip, other: &Skip| {
                 let reason = other.reason.clone();
@@ -299,7 +310,6 @@ impl Parts {
                     ..one.clone()
                 } == *other
             };
-            let mut some = some.iter();
             let found = some.find(|skip| !not_of.iter().any(|other| same(skip, other)));
             found.map(|skip| skip.reason.clone())
         };

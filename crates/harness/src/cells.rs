@@ -13,7 +13,7 @@ use oats_datasets::{Split, SplitKind};
 use crate::{
     EmbedderKind, Error, Outcomes, RouterEntry, Shard, Sharing, Skip,
     aggregate::Series,
-    cell::{Cell, Computed, Scores},
+    cell::{Cell, Computed},
     evaluation::{Embedded, Evaluation, Inputs},
     journal::{self, Journal},
     outcomes::Drawn,
@@ -223,7 +223,7 @@ impl Evaluation<'_> {
         let mut computed = in_parallel(&cells, |(cell, key, place)| {
             let computed = match place {
                 Place::Elsewhere => return Ok(None),
-                Place::Done(shard, folder) => Ok(self.done(cell, key, *shard, folder)?),
+                Place::Done(shard, folder) => self.done(cell, key, *shard, folder)?,
                 Place::Here => self.known_or_computed(cell, key, &known)?,
             };
             if let Ok(scores) = &computed {
@@ -263,10 +263,11 @@ impl Evaluation<'_> {
         key: &str,
         shard: Shard,
         folder: &Path,
-    ) -> Result<Scores, Error> {
-        let scores = Journal::open(folder)?.load(key, cell.shape());
-        scores.ok_or_else(|| Error::NoCell {
+    ) -> Result<Computed, Error> {
+        let outcome = Journal::open(folder)?.outcome(key, cell.shape());
+        outcome.map_err(|lack| Error::NoCell {
             cell: format!("{}: {}", self.experiment.name, cell.labels),
+            lack,
             folder: folder.to_owned(),
             shard,
         })
@@ -286,8 +287,10 @@ impl Evaluation<'_> {
             return Ok(Ok(scores));
         }
         let computed = cell.compute(self.keepsakes, self.observer)?;
-        if let Ok(scores) = &computed {
-            self.journal.store(key, scores)?;
+        match &computed {
+            Ok(scores) => self.journal.store(key, scores)?,
+            Err(reason) if self.sharing.is_some() => self.journal.store_failure(key, reason)?,
+            Err(_) => {}
         }
         Ok(computed)
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::Shard;
+use crate::{Lack, Shard};
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -38,14 +38,23 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A cell that a shard should have computed is not in its folder.
-    #[error(
-        "{cell}: this cell is not in {folder}; run shard {shard} again, into that folder, with the same data, \
-         model and backend as here"
-    )]
+    /// A cell that a shard should have computed cannot be read from its folder.
+    #[error("{cell}: {lack}; {}", match lack {
+        Lack::Damaged(_) => format!(
+            "copy it again, or run shard {shard} again, into {}",
+            folder.display()
+        ),
+        Lack::Missing(_) => format!(
+            "it was lost, or data, model or backend were others there than here: run shard {shard} again, \
+             into {}, with those that are here",
+            folder.display()
+        ),
+    })]
     NoCell {
         /// Experiment and labels.
         cell: String,
+        /// What is wrong.
+        lack: Lack,
         /// What the shard was run into.
         folder: PathBuf,
         /// The one that the cell falls to.

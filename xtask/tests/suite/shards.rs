@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    common::{Place, Told, experiment, root},
+    common::{Place, Told, experiment, has_python, root},
     frontier, reproduce,
 };
 
@@ -130,6 +130,64 @@ fn a_merge_contradicts_what_one_run_contradicts() {
     told.assert_says(&["Contradicted: 1 of"]);
     place.succeed(&[&merge[..], &["--bless"]].concat());
     assert_eq!(place.read("results/main/metrics.csv"), csv);
+}
+
+/// Ranks as it comes, and answers NaN for two of three seeds.
+const FAILING: &str = r#"
+import json, sys
+lines = (json.loads(line) for line in sys.stdin)
+names, seed = [tool["name"] for tool in next(lines)["tools"]], next(lines)["seed"]
+print(json.dumps({"ready": True}), flush=True)
+score = float("nan") if seed else 1
+for asked in lines:
+    ranking = [{"tool": name, "score": score} for name in asked["candidates"] or names]
+    print(json.dumps({"id": asked["id"], "ranking": ranking}), flush=True)
+"#;
+
+#[test]
+fn cells_that_fail_in_a_shard_are_those_that_fail_in_one_run() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::small_workspace();
+    place.write("failing.py", FAILING);
+    let failing =
+        r#""bm25", { kind = "process", label = "mine", command = ["python3", "failing.py"] }]"#;
+    let toml = experiment(r#"["builtin"]"#, r#"["static"]"#)
+        .replace("\"trial\"", "\"first\"")
+        .replace("\"bm25\"]", failing)
+        .replace("seeds = [0]", "seeds = [0, 1, 2]");
+    assert!(toml.contains(failing));
+    place.write("experiments/first.toml", toml);
+    let options = [
+        "reproduce",
+        "--experiments",
+        "first,main",
+        "--datasets",
+        "builtin",
+    ];
+    let plain = place.run(&[&options[..], &["--out", "plain"]].concat());
+    plain.assert_refused(&["2 cells failed", "all other results were written"]);
+    for (number, failed) in [(1, "1 cell failed"), (2, "1 cell failed")] {
+        let (shard, out) = (format!("{number}/2"), format!("parts/{number}"));
+        let told = place.succeed(&[&options[..], &["--shard", &shard, "--out", &out]].concat());
+        told.assert_says(&[failed, "Shard ", " is done"]);
+        assert!(
+            told.stderr.contains("failed: builtin/query/all/mine-none-"),
+            "{told}"
+        );
+    }
+    let merged = place.run(&["merge", "parts/1", "parts/2", "--out", "merged"]);
+    merged.assert_refused(&["2 cells failed", "all other results were written"]);
+    let end = |told: &Told| told.stdout.split("Verdict").nth(1).map(str::to_owned);
+    assert!(
+        end(&plain).is_some() && end(&plain) == end(&merged),
+        "{merged}"
+    );
+    let (mut one, other) = (files(&place, "plain"), files(&place, "merged"));
+    one.retain(|path, _| !path.starts_with("cells"));
+    assert_eq!(Vec::from_iter(one.keys()), Vec::from_iter(other.keys()));
+    assert!(one == other && one.contains_key(Path::new("main/metrics.csv")));
 }
 
 #[test]
