@@ -179,6 +179,45 @@ fn fails_alone(instead: &str, at: &str, settings: &str, parts: &[&str]) -> Optio
     Some(told)
 }
 
+/// The command alone is sent the signal while the router learns, and both are gone soon.
+#[cfg(unix)]
+#[test]
+fn who_stops_the_command_stops_its_routers() {
+    use std::{os::unix::process::ExitStatusExt, thread};
+
+    if !has_python() {
+        return;
+    }
+    let within = |what: &str, is_so: &mut dyn FnMut() -> bool| {
+        let started = Instant::now();
+        while !is_so() {
+            assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    for (name, number) in [("INT", 2), ("TERM", 15)] {
+        let place = place_of_the_page();
+        let sleep = "subprocess.Popen(['sleep', '600'])\nopen('sleeps', 'w')\ntime.sleep(600)";
+        misbehaving(&place, sleep, "ready");
+        let mut command = place.command(&["run", "my-router.toml"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut running = command.spawn().unwrap();
+        within("it does not learn", &mut || place.path("sleeps").exists());
+        let group = place.read("pid");
+        assert!(alive(&group).len() > 1 || !Path::new("/proc/self").exists());
+        let pid = running.id().to_string();
+        let kill = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(kill.unwrap().success());
+        let mut ended = None;
+        within("it goes on", &mut || {
+            ended = running.try_wait().unwrap();
+            ended.is_some()
+        });
+        assert_eq!(ended.unwrap().signal(), Some(number));
+        within("its router goes on", &mut || alive(&group).is_empty());
+    }
+}
+
 const SHORT: &str = ", fit_seconds = 20, answer_seconds = 2";
 
 #[test]

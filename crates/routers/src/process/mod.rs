@@ -24,7 +24,7 @@ use self::{
     protocol::{Asked, Question, read_ranking, read_ready, shuffled},
 };
 pub use self::{
-    child::{Child, Fault, Line},
+    child::{Child, Fault, Line, kill_all},
     protocol::Mistake,
 };
 use crate::{Error, Progress, Ranked, Request, Router, RouterKind, State, Training};
