@@ -98,7 +98,7 @@ impl Evaluation<'_> {
                     run.embedded.map(|e| e.embedder.fingerprint()),
                     run.logger.map(|e| e.embedder.fingerprint()),
                     run.router.spec,
-                    checksums(run.router)?,
+                    self.checksums(run.router)?,
                     self.pools,
                     self.experiment.metrics,
                 ]);
@@ -279,8 +279,9 @@ impl Evaluation<'_> {
         key: &str,
         known: &AtomicUsize,
     ) -> Result<Computed, Error> {
-        if !self.keepsakes.are_wanted()
-            && !cell.router.spec.asks_an_llm()
+        let is_kept = self.is_kept(cell);
+        if is_kept
+            && !self.keepsakes.are_wanted()
             && let Some(scores) = self.journal.load(key, cell.shape())
         {
             known.fetch_add(1, Ordering::Relaxed);
@@ -288,20 +289,29 @@ impl Evaluation<'_> {
         }
         let computed = cell.compute(self.keepsakes, self.observer)?;
         match &computed {
-            Ok(scores) => self.journal.store(key, scores)?,
-            Err(reason) if self.sharing.is_some() => self.journal.store_failure(key, reason)?,
-            Err(_) => {}
+            Ok(scores) if is_kept => self.journal.store(key, scores)?,
+            Err(reason) if is_kept => self.journal.store_failure(key, reason)?,
+            _ => {}
         }
         Ok(computed)
     }
-}
 
-/// Of the files that a router's process is made of.
-fn checksums(router: &RouterEntry) -> Result<Vec<String>, Error> {
-    let files = router.spec.process().map(|process| process.files());
-    let checksum = |file: &Path| {
-        let bytes = fs::read(file).map_err(Error::io("read", file))?;
-        Ok(journal::checksum(&bytes))
-    };
-    files.into_iter().flatten().map(checksum).collect()
+    /// Whether the cell's key holds all that its numbers depend on. It does not know what a process reads, so
+    /// that a run could take the mean over old code and new; a shard's cells must be kept all the same, to be
+    /// joined.
+    fn is_kept(&self, cell: &Cell<'_>) -> bool {
+        let spec = &cell.router.spec;
+        !spec.asks_an_llm() && (spec.process().is_none() || self.sharing.is_some())
+    }
+
+    /// Of the files that are known to be a router's process, where cells of several machines are joined.
+    fn checksums(&self, router: &RouterEntry) -> Result<Vec<String>, Error> {
+        let process = router.spec.process().filter(|_| self.sharing.is_some());
+        let checksum = |file: &Path| {
+            let bytes = fs::read(file).map_err(Error::io("read", file))?;
+            Ok(journal::checksum(&bytes))
+        };
+        let files = process.map(|process| process.files());
+        files.into_iter().flatten().map(checksum).collect()
+    }
 }
