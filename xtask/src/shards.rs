@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// What says, in a shard's folder, that the shard is done, and of what it is one.
-const FILE: &str = "shard.json";
+pub(crate) const FILE: &str = "shard.json";
 
 /// A shard that is done. Its cells are in `cells/` beside this, and experiments of other kinds, which are
 /// one shard's as a whole, in folders of their own.
@@ -53,6 +53,7 @@ pub(crate) fn compute(
     let studies = restricted(work)?;
     let default = format!("target/shards/{}-of-{}", shard.number(), shard.of());
     let out = workspace::out_or(out, &default)?;
+    begin(&out, shard)?;
     make_out(&out)?;
     let mut part = Part {
         shard,
@@ -62,7 +63,6 @@ pub(crate) fn compute(
         left_out: BTreeMap::new(),
         files: BTreeMap::new(),
     };
-    begin(&out, shard)?;
 
     let sharing = Sharing::compute(shard);
     opened.sharing = Some(sharing.clone());
@@ -246,23 +246,6 @@ impl Parts {
     /// What all of them are a part of.
     pub(crate) fn work(&self) -> &Work {
         &self.0[0].1.work
-    }
-
-    /// # Errors
-    /// `out` is one of the shards' folders.
-    pub(crate) fn are_not(&self, out: &Path) -> Result<()> {
-        let same = |folder: &Path| {
-            let folders = [folder, out].map(Path::canonicalize);
-            matches!(folders, [Ok(folder), Ok(out)] if folder == out)
-        };
-        match self.0.iter().find(|(folder, _)| same(folder)) {
-            Some((_, part)) => bail!(
-                "--out: {} holds shard {}; name another folder",
-                out.display(),
-                part.shard
-            ),
-            None => Ok(()),
-        }
     }
 
     /// How cells are taken from them.

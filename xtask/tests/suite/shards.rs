@@ -214,8 +214,17 @@ fn parts_that_do_not_belong_together_are_refused() {
     );
     refuse(
         &["merge", "parts/1", "parts/2", "--out", "parts/2"],
-        &["--out", "holds shard 2/2"],
+        &["--out", "parts/2 holds a shard"],
     );
+    // A run that is no shard would remove the cells that it has in common, and leave the shard done.
+    let part = place.files("parts/2");
+    for command in [&main[..], &["run", "experiments/main.toml"]] {
+        refuse(
+            &[command, &["--out", "parts/2"]].concat(),
+            &["--out", "parts/2 holds a shard", "name another folder"],
+        );
+    }
+    assert!(place.files("parts/2") == part);
     refuse(
         &[&main[..], &["--shard", "1/2", "--out", "parts/2"]].concat(),
         &["parts/2", "holds shard 2/2"],
