@@ -179,6 +179,14 @@ pub(super) fn start_of(text: &str) -> String {
     start
 }
 
+/// How a text reads around one of its bytes.
+pub(super) fn around(text: &str, byte: usize) -> String {
+    const BEFORE: usize = 100;
+    let from = text.floor_char_boundary(byte.saturating_sub(BEFORE));
+    let left_out = if from > 0 { "…" } else { "" };
+    format!("{left_out}{}", start_of(&text[from..]))
+}
+
 /// Writes what it is sent, as long as it is read.
 fn writer(mut pipe: impl Write + Send + 'static) -> Sender<Vec<u8>> {
     let (sender, receiver) = channel::<Vec<u8>>();

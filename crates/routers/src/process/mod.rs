@@ -19,10 +19,7 @@ use std::{
 use oats_datasets::ToolId;
 use serde::{Deserialize, Serialize};
 
-use self::{
-    child::start_of,
-    protocol::{Asked, Question, read_ranking, read_ready, shuffled},
-};
+use self::protocol::{Asked, Question, read_ranking, read_ready, shuffled};
 pub use self::{
     child::{Child, Fault, Line, kill_all},
     protocol::Mistake,
@@ -91,7 +88,7 @@ pub enum Problem {
         line: usize,
         /// What is wrong with it.
         mistake: Mistake,
-        /// How it begins.
+        /// How it begins, or reads where it is no JSON.
         text: String,
     },
 }
@@ -239,8 +236,8 @@ impl Talk {
         let read = answer.and_then(|line| {
             read(&line).map_err(|mistake| Problem::Line {
                 line: line.number,
+                text: mistake.quoted(&line.text),
                 mistake,
-                text: start_of(&line.text),
             })
         });
         let problem = match read {
