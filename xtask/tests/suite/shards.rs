@@ -293,6 +293,9 @@ fn the_slurm_scripts_are_bash() {
         let told = Told::of(Command::new("bash").arg("-n").arg(slurm.join(script)));
         assert_eq!(told.code, Some(0), "{script}: {told}");
     }
+    // Else it would wait for ever for a shard that failed.
+    let submit = fs::read_to_string(slurm.join("submit.sh")).unwrap();
+    assert!(submit.contains("--dependency=\"afterok:$job\" --kill-on-invalid-dep=yes"));
 }
 
 /// Prints the jobs of a manifest, as JSON.
