@@ -397,6 +397,32 @@ fn such_a_router_cannot_be_saved_or_timed() {
     ]);
 }
 
+#[test]
+fn an_environment_without_its_python_is_not_one() {
+    let place = Place::empty();
+    place.write("lists/requirements.txt", "some-package==1\n");
+    place.write("venv/oats-requirements.txt", "some-package==1\n");
+    let python = if cfg!(windows) {
+        "venv/Scripts/python"
+    } else {
+        "venv/bin/python3"
+    };
+    place.write(python, "");
+    let made =
+        || Told::of(&mut place.bare_command(&["venv", "lists", "--venv", "venv", "--offline"]));
+    let told = made();
+    assert!(
+        told.code == Some(0) && told.stdout.contains("venv"),
+        "{told}"
+    );
+    fs::remove_file(place.path(python)).unwrap();
+    made().assert_refused(&[
+        "virtual environment venv",
+        "lost its Python",
+        "leave out --offline",
+    ]);
+}
+
 /// In this workspace's `target`, so that packages are fetched once.
 #[test]
 fn the_examples_run_where_their_packages_can_be_had() {
