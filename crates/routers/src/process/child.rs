@@ -1,4 +1,4 @@
-//! A child process that answers a line at a time, and is stopped with all that it started.
+//! A child process that answers a line at a time, and is stopped with its process group.
 //!
 //! Nothing here waits for a child without a limit: what is written to it and read from it goes through
 //! threads of its own, lines and their number are bounded, and every answer has a deadline. A process that

@@ -2,7 +2,7 @@
 //! and ask it for a ranking a line: `docs/process-router.md`.
 //!
 //! It reads texts, no embeddings. Whatever it does wrong is a [`Failure`] that quotes the line, and it is
-//! stopped within its limits, with all that it started.
+//! stopped within its limits, with its process group.
 
 mod child;
 mod protocol;
