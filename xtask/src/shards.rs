@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use oats_harness::{
-    Manifest, Shard, Sharing, Skip, Study, Written, program_checksum,
+    Left, Manifest, Shard, Sharing, Skip, Sources, Study, Written, program_checksum,
     rows::{Row, rows_in},
     write_whole,
 };
@@ -39,6 +39,8 @@ struct Part {
     experiments: String,
     /// By experiment, what could not be had.
     left_out: BTreeMap<String, Vec<Skip>>,
+    /// What its cells are made from.
+    sources: Sources,
     /// The files of whole experiments, and their checksums.
     files: BTreeMap<PathBuf, String>,
 }
@@ -61,6 +63,7 @@ pub(crate) fn compute(
         work: work.clone(),
         experiments: checksum_of(&studies),
         left_out: BTreeMap::new(),
+        sources: Sources::new(),
         files: BTreeMap::new(),
     };
 
@@ -86,6 +89,7 @@ pub(crate) fn compute(
             part.add_files(&out, made.folder())?;
         }
     }
+    part.sources = sharing.sources();
     let file = out.join(FILE);
     let text = serde_json::to_string_pretty(&part)?;
     write_whole(&file, |to| to.write_all(text.as_bytes()))?;
@@ -250,8 +254,14 @@ impl Parts {
 
     /// How cells are taken from them.
     pub(crate) fn sharing(&self) -> Sharing {
-        let folder = |shard: Shard| self.0[shard.number() - 1].0.clone();
-        Sharing::join(self.0[0].1.shard.of(), folder)
+        let left = |shard: Shard| {
+            let (folder, part) = &self.0[shard.number() - 1];
+            Left {
+                folder: folder.clone(),
+                sources: part.sources.clone(),
+            }
+        };
+        Sharing::join(self.0[0].1.shard.of(), left)
     }
 
     /// The experiment's rows: of the shards' cells, or else brought from the shard that had all of it.
@@ -326,7 +336,12 @@ impl Parts {
         let mut rows = Vec::new();
         for (file, expected) in mine {
             let path = from.join(file);
-            let bytes = fs::read(&path).unwrap_or_default();
+            let bytes = fs::read(&path).with_context(|| {
+                format!(
+                    "cannot read {}; copy it again, or run shard {shard} again",
+                    path.display()
+                )
+            })?;
             ensure!(
                 checksum(&bytes) == *expected,
                 "{}: it is not what shard {shard} wrote; copy it again, or run the shard again",

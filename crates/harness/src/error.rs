@@ -39,16 +39,12 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A cell that a shard should have computed cannot be read from its folder.
-    #[error("{cell}: {lack}; {}", match lack {
-        Lack::Damaged(_) => format!(
-            "copy it again, or run shard {shard} again, into {}",
-            folder.display()
-        ),
-        Lack::Missing(_) => format!(
-            "it was lost, or data, model or backend were others there than here: run shard {shard} again, \
-             into {}, with those that are here",
-            folder.display()
-        ),
+    #[error("{cell}: {lack}; {}run shard {shard} again, into {}{}", match lack {
+        Lack::Other(_) => "",
+        _ => "copy it again, or ",
+    }, folder.display(), match lack {
+        Lack::Other(_) => ", with what is here",
+        _ => "",
     })]
     NoCell {
         /// Experiment and labels.

@@ -47,6 +47,9 @@ pub enum Lack {
     /// The file is not what was written.
     #[error("{0} is damaged")]
     Damaged(PathBuf),
+    /// It is kept for other contents: of a data set, an embedder or a file, which is named.
+    #[error("{0} was another there than here")]
+    Other(String),
 }
 
 impl Journal {

@@ -40,7 +40,7 @@
 //! | [`Resources`] | `resources.rs`: benchmarks and embedders, each loaded once; vectors |
 //! | [`run`], [`RunOptions`], [`RunSummary`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
 //! | [`RunSummary::forget_cells`], [`program_checksum`], [`Lack`] | `journal.rs`: finished cells on disk |
-//! | [`Shard`], [`Sharing`] | `shard.rs`: cells dealt out to several machines |
+//! | [`Shard`], [`Sharing`], [`Left`], [`Sources`] | `shard.rs`: cells dealt out to several machines |
 //! | [`CellScores`] | `scores.rs`: what each test query scored, in files |
 //! | [`compare_routers`], [`compare_runs`], [`compare_means`], [`leaderboard`] | `compare/`: two sides, or all routers, held against each other |
 //! | [`rows`], [`Manifest`], [`Written`] | the result files, and what a run leaves of them |
@@ -111,7 +111,7 @@ pub use resources::{Available, EmbedderKind, Embeddings, Resources};
 pub use runner::{RunOptions, RunSummary, run};
 pub use scaling::{Growth, Scaling, growths, run_scaling, scaling_report};
 pub use scores::{CellScores, QueryScores};
-pub use shard::{Shard, Sharing};
+pub use shard::{Left, Shard, Sharing, Sources};
 pub use skip::Skip;
 pub use study::{Study, StudyKind};
 pub use verdict::{Conditions, Difference, TOLERANCE, Verdict};

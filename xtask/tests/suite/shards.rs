@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    common::{Place, Told, experiment, has_python, root},
+    common::{PLUGINS, Place, Told, experiment, has_python, root},
     frontier, reproduce,
 };
 
@@ -284,6 +284,12 @@ fn what_one_machine_lacked_is_told() {
     place.succeed(&[&merge[..], &data].concat());
     let rows = place.read("merged/trial/metrics.csv");
     assert!(rows.contains("trial,builtin,") && rows.contains("trial,metatool,"));
+    place.edit(PLUGINS, "Finds the way.", "Finds no way.");
+    place.run(&[&merge[..], &data].concat()).assert_refused(&[
+        "trial: metatool/",
+        "the data set metatool was another there than here; run shard ",
+        "with what is here",
+    ]);
 }
 
 #[test]
