@@ -18,5 +18,6 @@ mv "$folder/xtask.new" "$folder/xtask"
 
 export OATS_SHARDS=$shards OATS_PARTS=$folder
 job=$(sbatch --parsable --array="1-$shards" --output="$folder/shard-%a.log" deploy/slurm/reproduce.sbatch "$@")
-merge=$(sbatch --parsable --dependency="afterok:$job" --output="$folder/merge.log" deploy/slurm/merge.sbatch)
+# When a shard fails the merge is cancelled; it would wait for ever.
+merge=$(sbatch --parsable --dependency="afterok:$job" --kill-on-invalid-dep=yes --output="$folder/merge.log" deploy/slurm/merge.sbatch)
 echo "shards: job $job; merge: job $merge; logs: $folder/*.log"

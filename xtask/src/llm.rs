@@ -1,25 +1,12 @@
 //! Options of the router `llm`: who is asked, and what that may cost.
 
-use std::{
-    env, fmt,
-    num::NonZeroUsize,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{env, fmt, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use oats_llm::{Access, ApiKey, Chat, Completion, Endpoint, Prices, Recordings, Replay, Request};
-use signal_hook::{
-    consts::{SIGINT, SIGTERM},
-    flag,
-};
 
-use crate::options::Places;
+use crate::{interrupt, options::Places};
 
 const OPENAI: &str = "https://api.openai.com/v1";
 const KEY: &str = "OPENAI_API_KEY";
@@ -75,7 +62,6 @@ impl LlmOptions {
             "--llm-budget: {KEY} is not set; set it, or name another endpoint with OPENAI_BASE_URL"
         );
         let recordings = Recordings::open(file, &self.llm_url)?;
-        let interrupt = Interrupt::listen().context("cannot listen for signals")?;
         let access = Access {
             base_url: self.llm_url.clone(),
             key: ApiKey::new(&key).with_context(|| KEY.to_owned())?,
@@ -83,54 +69,25 @@ impl LlmOptions {
             timeout: Duration::from_secs(self.llm_timeout.get() as u64),
             concurrency: self.llm_concurrency.get(),
             attempts: ATTEMPTS,
-            stop: interrupt.wanted.clone(),
+            stop: interrupt::wanted(),
             first_pause: FIRST_PAUSE,
         };
-        Ok(Arc::new(Interruptible {
-            endpoint: Endpoint::new(access, prices.clone(), recordings)?,
-            interrupt,
-        }))
+        let endpoint = Endpoint::new(access, prices.clone(), recordings)?;
+        Ok(Arc::new(Interruptible(endpoint)))
     }
 }
 
 /// An endpoint whose calls under way are waited for when the user stops the command: they are paid for.
-struct Interruptible {
-    endpoint: Endpoint,
-    interrupt: Interrupt,
-}
+struct Interruptible(Endpoint);
 
 impl fmt::Debug for Interruptible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.endpoint.fmt(f)
+        self.0.fmt(f)
     }
 }
 
 impl Chat for Interruptible {
     fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, oats_llm::Error> {
-        self.interrupt.at_once.store(false, Ordering::SeqCst);
-        let completions = self.endpoint.complete(requests);
-        self.interrupt.at_once.store(true, Ordering::SeqCst);
-        completions
-    }
-}
-
-/// What Ctrl-C and SIGTERM do.
-struct Interrupt {
-    /// Whether they end the command at once, as ever.
-    at_once: Arc<AtomicBool>,
-    /// Whether one came.
-    wanted: Arc<AtomicBool>,
-}
-
-impl Interrupt {
-    fn listen() -> Result<Self> {
-        let (at_once, wanted) = (Arc::new(AtomicBool::new(true)), Arc::default());
-        for signal in [SIGINT, SIGTERM] {
-            // In this order: a second one, while calls are under way, ends the command at once.
-            flag::register_conditional_default(signal, Arc::clone(&wanted))?;
-            flag::register_conditional_default(signal, Arc::clone(&at_once))?;
-            flag::register(signal, Arc::clone(&wanted))?;
-        }
-        Ok(Self { at_once, wanted })
+        interrupt::wait_for(|| self.0.complete(requests))
     }
 }

@@ -3,6 +3,7 @@
 mod closing;
 mod commands;
 mod figures;
+mod interrupt;
 mod llm;
 mod memory;
 mod options;
@@ -77,6 +78,7 @@ enum Ending {
 }
 
 fn main() -> ExitCode {
+    interrupt::listen();
     let ended = match Cli::parse().command {
         Command::Reproduce(args) => commands::reproduce::run(&args),
         Command::Merge(args) => commands::merge::run(&args),

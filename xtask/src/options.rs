@@ -20,7 +20,8 @@ use oats_llm::Prices;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    llm::LlmOptions, memory::RouteProcess, progress::Terminal, report, study::Ran, workspace,
+    llm::LlmOptions, memory::RouteProcess, progress::Terminal, report, shards, study::Ran,
+    workspace,
 };
 
 /// Where data sets and models are looked for.
@@ -318,7 +319,7 @@ fn are_run(option: &str, datasets: &[Dataset], studies: &[Study]) -> Result<()> 
 /// Makes the folder that results go to, before anything is computed for it.
 ///
 /// # Errors
-/// It cannot be made, or is the one that holds the committed results.
+/// It cannot be made, holds the committed results, or holds a shard, whose cells would be lost.
 pub(crate) fn make_out(out: &Path) -> Result<()> {
     fs::create_dir_all(out).with_context(|| {
         format!(
@@ -334,6 +335,11 @@ pub(crate) fn make_out(out: &Path) -> Result<()> {
         !is_committed,
         "--out: {} holds the committed results, which only `cargo xtask reproduce --bless` may \
          change; name another folder",
+        out.display()
+    );
+    ensure!(
+        !out.join(shards::FILE).exists(),
+        "--out: {} holds a shard of `reproduce`, which waits to be merged; name another folder, or remove this one",
         out.display()
     );
     Ok(())

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use oats_harness::{
-    Manifest, Shard, Sharing, Skip, Study, Written, program_checksum,
+    Left, Manifest, Shard, Sharing, Skip, Sources, Study, Written, program_checksum,
     rows::{Row, rows_in},
     write_whole,
 };
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// What says, in a shard's folder, that the shard is done, and of what it is one.
-const FILE: &str = "shard.json";
+pub(crate) const FILE: &str = "shard.json";
 
 /// A shard that is done. Its cells are in `cells/` beside this, and experiments of other kinds, which are
 /// one shard's as a whole, in folders of their own.
@@ -39,6 +39,8 @@ struct Part {
     experiments: String,
     /// By experiment, what could not be had.
     left_out: BTreeMap<String, Vec<Skip>>,
+    /// What its cells are made from.
+    sources: Sources,
     /// The files of whole experiments, and their checksums.
     files: BTreeMap<PathBuf, String>,
 }
@@ -53,6 +55,7 @@ pub(crate) fn compute(
     let studies = restricted(work)?;
     let default = format!("target/shards/{}-of-{}", shard.number(), shard.of());
     let out = workspace::out_or(out, &default)?;
+    begin(&out, shard)?;
     make_out(&out)?;
     let mut part = Part {
         shard,
@@ -60,9 +63,9 @@ pub(crate) fn compute(
         work: work.clone(),
         experiments: checksum_of(&studies),
         left_out: BTreeMap::new(),
+        sources: Sources::new(),
         files: BTreeMap::new(),
     };
-    begin(&out, shard)?;
 
     let sharing = Sharing::compute(shard);
     opened.sharing = Some(sharing.clone());
@@ -71,6 +74,7 @@ pub(crate) fn compute(
         scores: false,
         ..work.extent.clone()
     };
+    let mut failed_cells = 0;
     for study in &studies {
         let has_cells = matches!(study, Study::Ranking(_));
         if study.reads_others() || !has_cells && sharing.owner(study.name()) != shard {
@@ -78,15 +82,24 @@ pub(crate) fn compute(
         }
         eprintln!("{}: {}", study.name(), study.question().trim_start());
         let made = extent.run(study, &opened, &out, &|name| out.join(name))?;
+        failed_cells += made.failed_cells();
         let name = study.name().to_owned();
         part.left_out.insert(name, made.skipped().to_vec());
         if !has_cells && !made.is_empty() {
             part.add_files(&out, made.folder())?;
         }
     }
+    part.sources = sharing.sources();
     let file = out.join(FILE);
     let text = serde_json::to_string_pretty(&part)?;
     write_whole(&file, |to| to.write_all(text.as_bytes()))?;
+    if failed_cells > 0 {
+        println!(
+            "{failed_cells} {} failed; the reasons are above, and merge tells them too: it leaves out the rows of \
+             these routers, writes all others and ends with exit code 2",
+            if failed_cells == 1 { "cell" } else { "cells" }
+        );
+    }
     println!(
         "Shard {shard} is done: {}. When all {} are, join them: cargo xtask merge FOLDER…",
         out.display(),
@@ -239,27 +252,16 @@ impl Parts {
         &self.0[0].1.work
     }
 
-    /// # Errors
-    /// `out` is one of the shards' folders.
-    pub(crate) fn are_not(&self, out: &Path) -> Result<()> {
-        let same = |folder: &Path| {
-            let folders = [folder, out].map(Path::canonicalize);
-            matches!(folders, [Ok(folder), Ok(out)] if folder == out)
-        };
-        match self.0.iter().find(|(folder, _)| same(folder)) {
-            Some((_, part)) => bail!(
-                "--out: {} holds shard {}; name another folder",
-                out.display(),
-                part.shard
-            ),
-            None => Ok(()),
-        }
-    }
-
     /// How cells are taken from them.
     pub(crate) fn sharing(&self) -> Sharing {
-        let folder = |shard: Shard| self.0[shard.number() - 1].0.clone();
-        Sharing::join(self.0[0].1.shard.of(), folder)
+        let left = |shard: Shard| {
+            let (folder, part) = &self.0[shard.number() - 1];
+            Left {
+                folder: folder.clone(),
+                sources: part.sources.clone(),
+            }
+        };
+        Sharing::join(self.0[0].1.shard.of(), left)
     }
 
     /// The experiment's rows: of the shards' cells, or else brought from the shard that had all of it.
@@ -291,6 +293,8 @@ impl Parts {
     /// Where a machine lacked a data set or a model that another had, the rows are not one run's.
     fn left_out_the_same(&self, study: &Study, here: &[Skip]) -> Result<()> {
         let first_of = |some: &[Skip], not_of: &[Skip]| -> Option<String> {
+            // A cell failed where it was computed; that is told of all of them, when they are joined.
+            let mut some = some.iter().filter(|skip| skip.failed_cells == 0);
             // What is said of it may name a machine's folders.
             let same = |one: &Skip, other: &Skip| {
                 let reason = other.reason.clone();
@@ -299,7 +303,6 @@ impl Parts {
                     ..one.clone()
                 } == *other
             };
-            let mut some = some.iter();
             let found = some.find(|skip| !not_of.iter().any(|other| same(skip, other)));
             found.map(|skip| skip.reason.clone())
         };
@@ -333,7 +336,12 @@ impl Parts {
         let mut rows = Vec::new();
         for (file, expected) in mine {
             let path = from.join(file);
-            let bytes = fs::read(&path).unwrap_or_default();
+            let bytes = fs::read(&path).with_context(|| {
+                format!(
+                    "cannot read {}; copy it again, or run shard {shard} again",
+                    path.display()
+                )
+            })?;
             ensure!(
                 checksum(&bytes) == *expected,
                 "{}: it is not what shard {shard} wrote; copy it again, or run the shard again",

@@ -27,12 +27,15 @@ pub(crate) fn environment(venv: &Path, lists: &[PathBuf], offline: bool) -> Resu
         fs::read_to_string(list).with_context(|| format!("cannot read {}", list.display()))
     };
     let wanted = lists.iter().map(read).collect::<Result<String>>()?;
-    if fs::read_to_string(&made_for).is_ok_and(|made_for| made_for == wanted) {
+    let made = fs::read_to_string(&made_for).ok();
+    // It can be a link to a Python that is gone.
+    let python_is_gone = made.is_some() && !python_there.exists();
+    if made.is_some_and(|made_for| made_for == wanted) && !python_is_gone {
         return Ok(python_there);
     }
     ensure!(
         !offline,
-        "the virtual environment {} is not there or was made for other packages; leave out \
+        "the virtual environment {} is not there, was made for other packages or has lost its Python; leave out \
          --offline, or name another with --venv",
         venv.display()
     );
@@ -40,7 +43,13 @@ pub(crate) fn environment(venv: &Path, lists: &[PathBuf], offline: bool) -> Resu
         "making the virtual environment {}, which can take minutes",
         venv.display()
     );
-    succeed(Command::new(python()).args(["-m", "venv"]).arg(venv))?;
+    let mut make = Command::new(python());
+    make.args(["-m", "venv"]);
+    if python_is_gone {
+        // Else what is left of it would be kept.
+        make.arg("--clear");
+    }
+    succeed(make.arg(venv))?;
     let mut pip = Command::new(&python_there);
     pip.args(["-m", "pip", "install", "--quiet", "--no-input"]);
     for list in lists {

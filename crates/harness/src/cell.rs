@@ -6,7 +6,7 @@ use ndarray::Array3;
 use oats_datasets::{Benchmark, Split, ToolId};
 use oats_llm::Chat;
 use oats_metrics::Metric;
-use oats_routers::{Progress, Ranked, Request, Router, Training, process::Failure};
+use oats_routers::{Progress, Ranked, Request, Router, Training};
 use rayon::prelude::*;
 
 use crate::{
@@ -36,9 +36,9 @@ pub(crate) struct Cell<'a> {
 /// Pools × test queries × metrics.
 pub(crate) type Scores = Array3<f64>;
 
-/// What comes of a cell: its scores, or what the router's process did wrong, which is no concern of the
-/// others.
-pub(crate) type Computed = Result<Scores, Box<Failure>>;
+/// What comes of a cell: its scores, or in one line what the router's process did wrong, which is no concern
+/// of the others.
+pub(crate) type Computed = Result<Scores, String>;
 
 /// What a router makes of one request.
 struct Answer {
@@ -64,7 +64,7 @@ impl Cell<'_> {
         let progress = Progress::to(&tell);
         let router = match self.fit(progress) {
             Ok(router) => router,
-            Err(oats_routers::Error::Process(failure)) => return Ok(Err(failure)),
+            Err(oats_routers::Error::Process(failure)) => return Ok(Err(failure.to_string())),
             Err(source) => {
                 return Err(keepsakes.failure(&self.labels, &self.router.spec, source));
             }

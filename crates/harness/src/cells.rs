@@ -11,9 +11,9 @@ use std::{
 use oats_datasets::{Split, SplitKind};
 
 use crate::{
-    EmbedderKind, Error, Outcomes, RouterEntry, Shard, Sharing, Skip,
+    EmbedderKind, Error, Lack, Left, Outcomes, RouterEntry, Shard, Sharing, Skip, Sources,
     aggregate::Series,
-    cell::{Cell, Computed, Scores},
+    cell::{Cell, Computed},
     evaluation::{Embedded, Evaluation, Inputs},
     journal::{self, Journal},
     outcomes::Drawn,
@@ -54,6 +54,8 @@ impl Evaluation<'_> {
         };
         let mut cells = Vec::new();
         for run in &runs {
+            let files = self.checksums(run.router)?;
+            let sources = self.sources(inputs, run, &files);
             let embedder = run.embedded.map_or(NO_EMBEDDER, |e| e.embedder.name());
             let logger = run.logger.map(|logger| logger.kind);
             for (position, (&seed, split)) in self
@@ -98,14 +100,18 @@ impl Evaluation<'_> {
                     run.embedded.map(|e| e.embedder.fingerprint()),
                     run.logger.map(|e| e.embedder.fingerprint()),
                     run.router.spec,
-                    checksums(run.router)?,
+                    files,
                     self.pools,
                     self.experiment.metrics,
                 ]);
-                cells.push((cell, self.journal.key(&settings.to_string())));
+                cells.push((
+                    cell,
+                    self.journal.key(&settings.to_string()),
+                    sources.clone(),
+                ));
             }
         }
-        let labels: Vec<String> = cells.iter().map(|(cell, _)| cell.labels.clone()).collect();
+        let labels: Vec<String> = cells.iter().map(|(cell, ..)| cell.labels.clone()).collect();
         let mut computed = labels.into_iter().zip(self.computed(&protocol, cells)?);
         let (mut series, mut failed) = (Vec::new(), Vec::new());
         for run in &runs {
@@ -201,17 +207,17 @@ impl Evaluation<'_> {
     fn computed(
         &self,
         what: &str,
-        cells: Vec<(Cell<'_>, String)>,
+        cells: Vec<(Cell<'_>, String, Sources)>,
     ) -> Result<Vec<Option<Computed>>, Error> {
         // Experiments list their routers from plain to costly. The costly ones first, so that no
         // thread is left alone with one at the end.
-        let cells = cells.into_iter().rev().map(|(cell, key)| {
+        let cells = cells.into_iter().rev().map(|(cell, key, sources)| {
             let place = self.place(&cell, &key);
-            (cell, key, place)
+            (cell, key, sources, place)
         });
         // Dealt one after another, before any is computed: all machines are to deal alike.
         let cells: Vec<_> = cells.collect();
-        let is_elsewhere = |(_, _, place): &(_, _, Place<'_>)| matches!(place, Place::Elsewhere);
+        let is_elsewhere = |(.., place): &(_, _, _, Place<'_>)| matches!(place, Place::Elsewhere);
         let all = cells.len();
         let own = all - cells.iter().filter(|cell| is_elsewhere(cell)).count();
         let what = match own {
@@ -220,10 +226,10 @@ impl Evaluation<'_> {
         };
         self.observer.begin(&what, own);
         let known = AtomicUsize::new(0);
-        let mut computed = in_parallel(&cells, |(cell, key, place)| {
+        let mut computed = in_parallel(&cells, |(cell, key, sources, place)| {
             let computed = match place {
                 Place::Elsewhere => return Ok(None),
-                Place::Done(shard, folder) => Ok(self.done(cell, key, *shard, folder)?),
+                Place::Done(shard, left) => self.done(cell, key, sources, *shard, left)?,
                 Place::Here => self.known_or_computed(cell, key, &known)?,
             };
             if let Ok(scores) = &computed {
@@ -261,15 +267,43 @@ impl Evaluation<'_> {
         &self,
         cell: &Cell<'_>,
         key: &str,
+        sources: &Sources,
         shard: Shard,
-        folder: &Path,
-    ) -> Result<Scores, Error> {
-        let scores = Journal::open(folder)?.load(key, cell.shape());
-        scores.ok_or_else(|| Error::NoCell {
+        left: &Left,
+    ) -> Result<Computed, Error> {
+        let outcome = Journal::open(&left.folder)?.outcome(key, cell.shape());
+        // A cell of other sources has another key.
+        let is_other = |(name, here): &(&String, &String)| {
+            let there = left.sources.get(*name);
+            there.is_some_and(|there| there != *here)
+        };
+        outcome.map_err(|lack| Error::NoCell {
             cell: format!("{}: {}", self.experiment.name, cell.labels),
-            folder: folder.to_owned(),
+            lack: match sources.iter().find(is_other) {
+                Some((name, _)) => Lack::Other(name.clone()),
+                None => lack,
+            },
+            folder: left.folder.clone(),
             shard,
         })
+    }
+
+    /// What the run's cells are made from; whoever joins them is told.
+    fn sources(&self, inputs: &Inputs<'_>, run: &Run<'_>, files: &Sources) -> Sources {
+        let mut sources = files.clone();
+        let name = format!("the data set {}", self.benchmark.name());
+        sources.insert(name, inputs.benchmark.clone());
+        for embedded in [run.embedded, run.logger].into_iter().flatten() {
+            let name = format!(
+                "the embedder {} (its model or backend)",
+                embedded.embedder.name()
+            );
+            sources.insert(name, embedded.embedder.fingerprint().to_owned());
+        }
+        if let Some(sharing) = self.sharing {
+            sharing.add_sources(&sources);
+        }
+        sources
     }
 
     fn known_or_computed(
@@ -278,27 +312,40 @@ impl Evaluation<'_> {
         key: &str,
         known: &AtomicUsize,
     ) -> Result<Computed, Error> {
-        if !self.keepsakes.are_wanted()
-            && !cell.router.spec.asks_an_llm()
+        let is_kept = self.is_kept(cell);
+        if is_kept
+            && !self.keepsakes.are_wanted()
             && let Some(scores) = self.journal.load(key, cell.shape())
         {
             known.fetch_add(1, Ordering::Relaxed);
             return Ok(Ok(scores));
         }
         let computed = cell.compute(self.keepsakes, self.observer)?;
-        if let Ok(scores) = &computed {
-            self.journal.store(key, scores)?;
+        match &computed {
+            Ok(scores) if is_kept => self.journal.store(key, scores)?,
+            Err(reason) if is_kept => self.journal.store_failure(key, reason)?,
+            _ => {}
         }
         Ok(computed)
     }
-}
 
-/// Of the files that a router's process is made of.
-fn checksums(router: &RouterEntry) -> Result<Vec<String>, Error> {
-    let files = router.spec.process().map(|process| process.files());
-    let checksum = |file: &Path| {
-        let bytes = fs::read(file).map_err(Error::io("read", file))?;
-        Ok(journal::checksum(&bytes))
-    };
-    files.into_iter().flatten().map(checksum).collect()
+    /// Whether the cell's key holds all that its numbers depend on. It does not know what a process reads, so
+    /// that a run could take the mean over old code and new; a shard's cells must be kept all the same, to be
+    /// joined.
+    fn is_kept(&self, cell: &Cell<'_>) -> bool {
+        let spec = &cell.router.spec;
+        !spec.asks_an_llm() && (spec.process().is_none() || self.sharing.is_some())
+    }
+
+    /// Of the files that are known to be a router's process, where cells of several machines are joined.
+    fn checksums(&self, router: &RouterEntry) -> Result<Sources, Error> {
+        let process = router.spec.process().filter(|_| self.sharing.is_some());
+        let checksum = |file: &Path| {
+            let bytes = fs::read(file).map_err(Error::io("read", file))?;
+            let name = format!("the file {}", file.display());
+            Ok((name, journal::checksum(&bytes)))
+        };
+        let files = process.map(|process| process.files());
+        files.into_iter().flatten().map(checksum).collect()
+    }
 }

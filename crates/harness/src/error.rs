@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::Shard;
+use crate::{Lack, Shard};
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -38,14 +38,19 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A cell that a shard should have computed is not in its folder.
-    #[error(
-        "{cell}: this cell is not in {folder}; run shard {shard} again, into that folder, with the same data, \
-         model and backend as here"
-    )]
+    /// A cell that a shard should have computed cannot be read from its folder.
+    #[error("{cell}: {lack}; {}run shard {shard} again, into {}{}", match lack {
+        Lack::Other(_) => "",
+        _ => "copy it again, or ",
+    }, folder.display(), match lack {
+        Lack::Other(_) => ", with what is here",
+        _ => "",
+    })]
     NoCell {
         /// Experiment and labels.
         cell: String,
+        /// What is wrong.
+        lack: Lack,
         /// What the shard was run into.
         folder: PathBuf,
         /// The one that the cell falls to.

@@ -12,10 +12,15 @@ use std::{
 use ndarray::Array3;
 use sha2::{Digest, Sha256};
 
-use crate::{Error, cell::Scores, write::write_whole};
+use crate::{
+    Error,
+    cell::{Computed, Scores},
+    write::write_whole,
+};
 
 /// A folder with one file per finished cell: its scores as little-endian `f64`, in order, and the
-/// SHA-256 of these bytes.
+/// SHA-256 of these bytes. Where cells are computed for another machine there is one for each that failed,
+/// too, with what failed in place of scores.
 ///
 /// A cell's key holds everything its numbers depend on, this program's own bytes included, so that
 /// no number outlives the code, data or settings that made it; and nothing else, so that experiments
@@ -30,6 +35,22 @@ pub(crate) struct Journal {
 pub(crate) const FOLDER: &str = "cells";
 
 const EXTENSION: &str = "cell";
+/// Of the files of cells that failed.
+const FAILED: &str = "failed";
+
+/// Why it is not known what came of a cell.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Lack {
+    /// There is no such file.
+    #[error("{0} is not there")]
+    Missing(PathBuf),
+    /// The file is not what was written.
+    #[error("{0} is damaged")]
+    Damaged(PathBuf),
+    /// It is kept for other contents: of a data set, an embedder or a file, which is named.
+    #[error("{0} was another there than here")]
+    Other(String),
+}
 
 impl Journal {
     /// The journal of all experiments that are run into `out`.
@@ -48,19 +69,37 @@ impl Journal {
 
     /// The cell's scores, if it was finished. A damaged file counts as unfinished.
     pub(crate) fn load(&self, key: &str, shape: (usize, usize, usize)) -> Option<Scores> {
-        let bytes = fs::read(self.file(key)).ok()?;
-        let (content, checksum) = bytes.split_last_chunk::<32>()?;
-        if Sha256::digest(content)[..] != checksum[..] {
-            return None;
+        let scores = self.scores(key, shape).ok()?;
+        self.mark_used(key);
+        Some(scores)
+    }
+
+    /// What came of the cell, whether it was finished or failed.
+    pub(crate) fn outcome(
+        &self,
+        key: &str,
+        shape: (usize, usize, usize),
+    ) -> Result<Computed, Lack> {
+        let scores = self.scores(key, shape);
+        if !matches!(scores, Err(Lack::Missing(_))) {
+            return scores.map(Ok);
         }
+        match read(&self.failure_file(key)) {
+            Ok(reason) => Ok(Err(String::from_utf8_lossy(&reason).into_owned())),
+            Err(Lack::Missing(_)) => scores.map(Ok),
+            Err(damaged) => Err(damaged),
+        }
+    }
+
+    fn scores(&self, key: &str, shape: (usize, usize, usize)) -> Result<Scores, Lack> {
+        let file = self.file(key);
+        let content = read(&file)?;
         let (numbers, _) = content.as_chunks();
         let values = numbers
             .iter()
             .map(|&bytes| f64::from_le_bytes(bytes))
             .collect();
-        let scores = Array3::from_shape_vec(shape, values).ok()?;
-        self.mark_used(key);
-        Some(scores)
+        Array3::from_shape_vec(shape, values).map_err(|_| Lack::Damaged(file))
     }
 
     pub(crate) fn store(&self, key: &str, scores: &Scores) -> Result<(), Error> {
@@ -68,12 +107,14 @@ impl Journal {
             .iter()
             .flat_map(|value| value.to_le_bytes())
             .collect();
-        write_whole(&self.file(key), |out| {
-            out.write_all(&content)?;
-            out.write_all(&Sha256::digest(&content))
-        })?;
+        write(&self.file(key), &content)?;
         self.mark_used(key);
         Ok(())
+    }
+
+    /// Keeps what failed for whoever joins the cells. It counts as long as the cell is not finished.
+    pub(crate) fn store_failure(&self, key: &str, reason: &str) -> Result<(), Error> {
+        write(&self.failure_file(key), reason.as_bytes())
     }
 
     /// The files of the cells that were stored or found.
@@ -91,6 +132,36 @@ impl Journal {
     fn file(&self, key: &str) -> PathBuf {
         self.folder.join(key).with_extension(EXTENSION)
     }
+
+    fn failure_file(&self, key: &str) -> PathBuf {
+        self.folder.join(key).with_extension(FAILED)
+    }
+}
+
+/// What [`write`] wrote.
+fn read(file: &Path) -> Result<Vec<u8>, Lack> {
+    let mut content = match fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Lack::Missing(file.to_owned()));
+        }
+        Err(_) => return Err(Lack::Damaged(file.to_owned())),
+    };
+    match content.split_last_chunk::<32>() {
+        Some((whole, checksum)) if Sha256::digest(whole)[..] == checksum[..] => {
+            content.truncate(whole.len());
+            Ok(content)
+        }
+        _ => Err(Lack::Damaged(file.to_owned())),
+    }
+}
+
+/// Writes the content and its checksum.
+fn write(file: &Path, content: &[u8]) -> Result<(), Error> {
+    write_whole(file, |out| {
+        out.write_all(content)?;
+        out.write_all(&Sha256::digest(content))
+    })
 }
 
 /// Removes the files of cells, and their folder when no others are left in it.

@@ -39,8 +39,8 @@
 //! | [`run_peers`], [`peers_report`] | `peers/`: other libraries, timed in turn with ours |
 //! | [`Resources`] | `resources.rs`: benchmarks and embedders, each loaded once; vectors |
 //! | [`run`], [`RunOptions`], [`RunSummary`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
-//! | [`RunSummary::forget_cells`], [`program_checksum`] | `journal.rs`: finished cells on disk |
-//! | [`Shard`], [`Sharing`] | `shard.rs`: cells dealt out to several machines |
+//! | [`RunSummary::forget_cells`], [`program_checksum`], [`Lack`] | `journal.rs`: finished cells on disk |
+//! | [`Shard`], [`Sharing`], [`Left`], [`Sources`] | `shard.rs`: cells dealt out to several machines |
 //! | [`CellScores`] | `scores.rs`: what each test query scored, in files |
 //! | [`compare_routers`], [`compare_runs`], [`compare_means`], [`leaderboard`] | `compare/`: two sides, or all routers, held against each other |
 //! | [`rows`], [`Manifest`], [`Written`] | the result files, and what a run leaves of them |
@@ -99,7 +99,7 @@ pub use geometry::{
     AfterRounds, Example, Geometry, Panel, Placed, Projection, Rival, TestQuery, ToolGeometry,
     ToolPoints, geometry_report, run_geometry, tool_points,
 };
-pub use journal::program_checksum;
+pub use journal::{Lack, program_checksum};
 pub use latency::{Latency, Limit, Limited, Load, PeakMemory, latency_report, run_latency};
 pub use manifest::{DatasetEntry, Manifest};
 pub use observer::Observer;
@@ -111,7 +111,7 @@ pub use resources::{Available, EmbedderKind, Embeddings, Resources};
 pub use runner::{RunOptions, RunSummary, run};
 pub use scaling::{Growth, Scaling, growths, run_scaling, scaling_report};
 pub use scores::{CellScores, QueryScores};
-pub use shard::{Shard, Sharing};
+pub use shard::{Left, Shard, Sharing, Sources};
 pub use skip::Skip;
 pub use study::{Study, StudyKind};
 pub use verdict::{Conditions, Difference, TOLERANCE, Verdict};

@@ -1,12 +1,12 @@
 //! Work dealt out to several machines: each cell is computed by one of them, and joined from all.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     num::NonZeroUsize,
-    path::{Path, PathBuf},
+    path::PathBuf,
     str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
@@ -79,21 +79,34 @@ pub struct Sharing {
     shards: Vec<Shard>,
     role: Role,
     dealt: Arc<Mutex<HashMap<String, Shard>>>,
+    sources: Arc<Mutex<Sources>>,
+}
+
+/// What cells were made from besides their settings: checksums, by what they are of (`the data set …`).
+pub type Sources = BTreeMap<String, String>;
+
+/// What a shard left behind.
+#[derive(Clone, Debug, Default)]
+pub struct Left {
+    /// What it was run into.
+    pub folder: PathBuf,
+    /// Its [`Sharing::sources`].
+    pub sources: Sources,
 }
 
 #[derive(Clone, Debug)]
 enum Role {
     Compute(Shard),
     /// In the shards' order.
-    Join(Vec<PathBuf>),
+    Join(Vec<Left>),
 }
 
 /// Where a piece of work is done.
 pub(crate) enum Place<'a> {
     Here,
     Elsewhere,
-    /// It was done, by this shard, into this folder.
-    Done(Shard, &'a Path),
+    /// It was done, by this shard.
+    Done(Shard, &'a Left),
 }
 
 impl Sharing {
@@ -102,9 +115,9 @@ impl Sharing {
         Self::new(shard.of, Role::Compute(shard))
     }
 
-    /// Computes nothing, but makes rows of what so many shards left, each in its `folder`.
-    pub fn join(of: NonZeroUsize, folder: impl FnMut(Shard) -> PathBuf) -> Self {
-        Self::new(of, Role::Join(Shard::all(of).map(folder).collect()))
+    /// Computes nothing, but makes rows of what so many shards left.
+    pub fn join(of: NonZeroUsize, left: impl FnMut(Shard) -> Left) -> Self {
+        Self::new(of, Role::Join(Shard::all(of).map(left).collect()))
     }
 
     fn new(of: NonZeroUsize, role: Role) -> Self {
@@ -112,6 +125,7 @@ impl Sharing {
             shards: Shard::all(of).collect(),
             role,
             dealt: Arc::default(),
+            sources: Arc::default(),
         }
     }
 
@@ -127,8 +141,21 @@ impl Sharing {
         match &self.role {
             Role::Compute(shard) if *shard == owner => Place::Here,
             Role::Compute(_) => Place::Elsewhere,
-            Role::Join(folders) => Place::Done(owner, &folders[owner.number() - 1]),
+            Role::Join(left) => Place::Done(owner, &left[owner.number() - 1]),
         }
+    }
+
+    /// What the cells of all experiments that were run so far are made from.
+    pub fn sources(&self) -> Sources {
+        self.lock_sources().clone()
+    }
+
+    pub(crate) fn add_sources(&self, sources: &Sources) {
+        self.lock_sources().extend(sources.clone());
+    }
+
+    fn lock_sources(&self) -> MutexGuard<'_, Sources> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn makes_rows(&self) -> bool {

@@ -179,6 +179,45 @@ fn fails_alone(instead: &str, at: &str, settings: &str, parts: &[&str]) -> Optio
     Some(told)
 }
 
+/// The command alone is sent the signal while the router learns, and both are gone soon.
+#[cfg(unix)]
+#[test]
+fn who_stops_the_command_stops_its_routers() {
+    use std::{os::unix::process::ExitStatusExt, thread};
+
+    if !has_python() {
+        return;
+    }
+    let within = |what: &str, is_so: &mut dyn FnMut() -> bool| {
+        let started = Instant::now();
+        while !is_so() {
+            assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    for (name, number) in [("INT", 2), ("TERM", 15)] {
+        let place = place_of_the_page();
+        let sleep = "subprocess.Popen(['sleep', '600'])\nopen('sleeps', 'w')\ntime.sleep(600)";
+        misbehaving(&place, sleep, "ready");
+        let mut command = place.command(&["run", "my-router.toml"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut running = command.spawn().unwrap();
+        within("it does not learn", &mut || place.path("sleeps").exists());
+        let group = place.read("pid");
+        assert!(alive(&group).len() > 1 || !Path::new("/proc/self").exists());
+        let pid = running.id().to_string();
+        let kill = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(kill.unwrap().success());
+        let mut ended = None;
+        within("it goes on", &mut || {
+            ended = running.try_wait().unwrap();
+            ended.is_some()
+        });
+        assert_eq!(ended.unwrap().signal(), Some(number));
+        within("its router goes on", &mut || alive(&group).is_empty());
+    }
+}
+
 const SHORT: &str = ", fit_seconds = 20, answer_seconds = 2";
 
 #[test]
@@ -311,41 +350,33 @@ fn a_program_that_is_not_there_is_told() {
     told.assert_says(&["`no-such-python my_router.py`: it cannot be started: No such file"]);
 }
 
+/// Nobody knows what a program reads, here a module beside it: cells of its old code would be mixed with new.
 #[test]
-fn finished_cells_are_taken_over_unless_the_script_has_changed() {
+fn finished_cells_are_taken_over_but_for_those_of_programs() {
     if !has_python() {
         return;
     }
     let place = place_of_the_page();
     place.edit("my-router.toml", "seeds = [0]", "seeds = [0, 1]");
-    let whole = place.read("my_router.py");
-    // The second seed's fails, so that the first one's is kept.
-    let fails = whole.replace("tools, training = next(lines)[\"tools\"], next(lines)[\"examples\"]",
-        "tools, training = next(lines)[\"tools\"], next(lines)\nassert not (training[\"seed\"] and __import__('os').path.exists('bad'))\ntraining = training[\"examples\"]");
-    assert_ne!(whole, fails);
-    place.write("my_router.py", fails);
-    place.write("bad", "");
+    let program = place.read("my_router.py");
+    let checked = program.replace("tools, training = next(lines)[\"tools\"], next(lines)[\"examples\"]",
+        "import helper\ntools, training = next(lines)[\"tools\"], next(lines)\nassert not (training[\"seed\"] and helper.BAD)\ntraining = training[\"examples\"]");
+    assert_ne!(program, checked);
+    place.write("my_router.py", checked);
+    // The second seed's fails, so that all others are kept.
+    place.write("helper.py", "BAD = True");
     place
         .run(&["run", "my-router.toml"])
         .assert_refused(&["1 cell failed"]);
     let rows = place.read("target/run/my-router/metrics.csv");
     assert!(!rows.contains(",mine,"), "{rows}");
-    fs::remove_file(place.path("bad")).unwrap();
+    place.write("helper.py", "BAD = not 'bad'");
     let again = place.succeed(&["run", "my-router.toml"]);
     assert!(
-        again.stderr.contains("5 of 6 cells were finished before"),
+        again.stderr.contains("4 of 6 cells were finished before"),
         "{again}"
     );
-    place.write("bad", "");
-    place
-        .run(&["run", "my-router.toml"])
-        .assert_refused(&["1 cell failed"]);
-    place.write("my_router.py", whole);
-    let edited = place.succeed(&["run", "my-router.toml"]);
-    assert!(
-        edited.stderr.contains("4 of 6 cells were finished before"),
-        "{edited}"
-    );
+    assert!(!place.path("target/run/cells").exists());
 }
 
 #[test]
@@ -363,6 +394,32 @@ fn such_a_router_cannot_be_saved_or_timed() {
         "my-router.toml",
         "process: command is empty",
         "[\"python3\", \"router.py\"]",
+    ]);
+}
+
+#[test]
+fn an_environment_without_its_python_is_not_one() {
+    let place = Place::empty();
+    place.write("lists/requirements.txt", "some-package==1\n");
+    place.write("venv/oats-requirements.txt", "some-package==1\n");
+    let python = if cfg!(windows) {
+        "venv/Scripts/python"
+    } else {
+        "venv/bin/python3"
+    };
+    place.write(python, "");
+    let made =
+        || Told::of(&mut place.bare_command(&["venv", "lists", "--venv", "venv", "--offline"]));
+    let told = made();
+    assert!(
+        told.code == Some(0) && told.stdout.contains("venv"),
+        "{told}"
+    );
+    fs::remove_file(place.path(python)).unwrap();
+    made().assert_refused(&[
+        "virtual environment venv",
+        "lost its Python",
+        "leave out --offline",
     ]);
 }
 

@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    common::{Place, Told, experiment, root},
+    common::{PLUGINS, Place, Told, experiment, has_python, root},
     frontier, reproduce,
 };
 
@@ -132,6 +132,64 @@ fn a_merge_contradicts_what_one_run_contradicts() {
     assert_eq!(place.read("results/main/metrics.csv"), csv);
 }
 
+/// Ranks as it comes, and answers NaN for two of three seeds.
+const FAILING: &str = r#"
+import json, sys
+lines = (json.loads(line) for line in sys.stdin)
+names, seed = [tool["name"] for tool in next(lines)["tools"]], next(lines)["seed"]
+print(json.dumps({"ready": True}), flush=True)
+score = float("nan") if seed else 1
+for asked in lines:
+    ranking = [{"tool": name, "score": score} for name in asked["candidates"] or names]
+    print(json.dumps({"id": asked["id"], "ranking": ranking}), flush=True)
+"#;
+
+#[test]
+fn cells_that_fail_in_a_shard_are_those_that_fail_in_one_run() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::small_workspace();
+    place.write("failing.py", FAILING);
+    let failing =
+        r#""bm25", { kind = "process", label = "mine", command = ["python3", "failing.py"] }]"#;
+    let toml = experiment(r#"["builtin"]"#, r#"["static"]"#)
+        .replace("\"trial\"", "\"first\"")
+        .replace("\"bm25\"]", failing)
+        .replace("seeds = [0]", "seeds = [0, 1, 2]");
+    assert!(toml.contains(failing));
+    place.write("experiments/first.toml", toml);
+    let options = [
+        "reproduce",
+        "--experiments",
+        "first,main",
+        "--datasets",
+        "builtin",
+    ];
+    let plain = place.run(&[&options[..], &["--out", "plain"]].concat());
+    plain.assert_refused(&["2 cells failed", "all other results were written"]);
+    for (number, failed) in [(1, "1 cell failed"), (2, "1 cell failed")] {
+        let (shard, out) = (format!("{number}/2"), format!("parts/{number}"));
+        let told = place.succeed(&[&options[..], &["--shard", &shard, "--out", &out]].concat());
+        told.assert_says(&[failed, "Shard ", " is done"]);
+        assert!(
+            told.stderr.contains("failed: builtin/query/all/mine-none-"),
+            "{told}"
+        );
+    }
+    let merged = place.run(&["merge", "parts/1", "parts/2", "--out", "merged"]);
+    merged.assert_refused(&["2 cells failed", "all other results were written"]);
+    let end = |told: &Told| told.stdout.split("Verdict").nth(1).map(str::to_owned);
+    assert!(
+        end(&plain).is_some() && end(&plain) == end(&merged),
+        "{merged}"
+    );
+    let (mut one, other) = (files(&place, "plain"), files(&place, "merged"));
+    one.retain(|path, _| !path.starts_with("cells"));
+    assert_eq!(Vec::from_iter(one.keys()), Vec::from_iter(other.keys()));
+    assert!(one == other && one.contains_key(Path::new("main/metrics.csv")));
+}
+
 #[test]
 fn parts_that_do_not_belong_together_are_refused() {
     let place = Place::small_workspace();
@@ -156,8 +214,17 @@ fn parts_that_do_not_belong_together_are_refused() {
     );
     refuse(
         &["merge", "parts/1", "parts/2", "--out", "parts/2"],
-        &["--out", "holds shard 2/2"],
+        &["--out", "parts/2 holds a shard"],
     );
+    // A run that is no shard would remove the cells that it has in common, and leave the shard done.
+    let part = place.files("parts/2");
+    for command in [&main[..], &["run", "experiments/main.toml"]] {
+        refuse(
+            &[command, &["--out", "parts/2"]].concat(),
+            &["--out", "parts/2 holds a shard", "name another folder"],
+        );
+    }
+    assert!(place.files("parts/2") == part);
     refuse(
         &[&main[..], &["--shard", "1/2", "--out", "parts/2"]].concat(),
         &["parts/2", "holds shard 2/2"],
@@ -217,6 +284,12 @@ fn what_one_machine_lacked_is_told() {
     place.succeed(&[&merge[..], &data].concat());
     let rows = place.read("merged/trial/metrics.csv");
     assert!(rows.contains("trial,builtin,") && rows.contains("trial,metatool,"));
+    place.edit(PLUGINS, "Finds the way.", "Finds no way.");
+    place.run(&[&merge[..], &data].concat()).assert_refused(&[
+        "trial: metatool/",
+        "the data set metatool was another there than here; run shard ",
+        "with what is here",
+    ]);
 }
 
 #[test]
@@ -226,6 +299,9 @@ fn the_slurm_scripts_are_bash() {
         let told = Told::of(Command::new("bash").arg("-n").arg(slurm.join(script)));
         assert_eq!(told.code, Some(0), "{script}: {told}");
     }
+    // Else it would wait for ever for a shard that failed.
+    let submit = fs::read_to_string(slurm.join("submit.sh")).unwrap();
+    assert!(submit.contains("--dependency=\"afterok:$job\" --kill-on-invalid-dep=yes"));
 }
 
 /// Prints the jobs of a manifest, as JSON.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, num::NonZeroUsize, path::PathBuf};
 
-use oats_harness::{Error, Experiment, RunOptions, RunSummary, Shard, Sharing, run};
+use oats_harness::{Error, Experiment, Left, RunOptions, RunSummary, Shard, Sharing, run};
 
 use crate::laboratory::{Laboratory, Notes, listing, tables, toml};
 
@@ -63,7 +63,10 @@ fn join(
     of: usize,
 ) -> Result<Vec<RunSummary>, Error> {
     let of = NonZeroUsize::new(of).unwrap();
-    let sharing = Sharing::join(of, |shard| laboratory.path(&folder(shard)));
+    let sharing = Sharing::join(of, |shard| Left {
+        folder: laboratory.path(&folder(shard)),
+        ..Left::default()
+    });
     let out = format!("joined-{of}");
     try_run(laboratory, experiments, &out, sharing, &Notes::default())
 }
@@ -118,17 +121,18 @@ fn a_missing_or_damaged_cell_is_named_with_its_shard() {
     };
     let cell = cells(&laboratory, &folder(shard)).pop_last().unwrap();
     let bytes = fs::read(file(&cell)).unwrap();
-    let refused = || {
+    let refused = |what: &str| {
         let told = join(&laboratory, &experiments, 2).unwrap_err().to_string();
-        for part in ["set/query/all/", "part-2-of-2", "run shard 2/2 again"] {
+        let remedy = "copy it again, or run shard 2/2 again";
+        for part in ["set/query/all/", "part-2-of-2", &cell, what, remedy] {
             assert!(told.contains(part), "{told}");
         }
         assert!(!laboratory.path("joined-2/cells").exists());
     };
     fs::write(file(&cell), &bytes[..bytes.len() - 1]).unwrap();
-    refused();
+    refused(" is damaged; ");
     fs::remove_file(file(&cell)).unwrap();
-    refused();
+    refused(" is not there; ");
     compute(&laboratory, &experiments, shard);
     join(&laboratory, &experiments, 2).unwrap();
 }

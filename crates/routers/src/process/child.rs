@@ -1,4 +1,4 @@
-//! A child process that answers a line at a time, and is stopped with all that it started.
+//! A child process that answers a line at a time, and is stopped with its process group.
 //!
 //! Nothing here waits for a child without a limit: what is written to it and read from it goes through
 //! threads of its own, lines and their number are bounded, and every answer has a deadline. A process that
@@ -82,13 +82,11 @@ impl Child {
     /// [`Fault::Start`].
     pub fn start(command: &mut Command, longest: usize) -> Result<Self, Fault> {
         let start = |problem: io::Error| Fault::Start(problem.to_string());
-        group::lead(command);
-        let mut process = command
+        command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(start)?;
+            .stderr(Stdio::piped());
+        let mut process = group::spawn(command).map_err(start)?;
         let pipes = (
             process.stdin.take(),
             process.stdout.take(),
@@ -163,6 +161,12 @@ impl Drop for Child {
     }
 }
 
+/// Kills all children that are alive, with all that they started, and lets no other be started: for a program
+/// that is about to be ended by a signal, which drops nothing.
+pub fn kill_all() {
+    group::kill_all();
+}
+
 /// How a text begins, as a message can quote it.
 pub(super) fn start_of(text: &str) -> String {
     const LENGTH: usize = 200;
@@ -173,6 +177,14 @@ pub(super) fn start_of(text: &str) -> String {
         start.push('…');
     }
     start
+}
+
+/// How a text reads around one of its bytes.
+pub(super) fn around(text: &str, byte: usize) -> String {
+    const BEFORE: usize = 100;
+    let from = text.floor_char_boundary(byte.saturating_sub(BEFORE));
+    let left_out = if from > 0 { "…" } else { "" };
+    format!("{left_out}{}", start_of(&text[from..]))
 }
 
 /// Writes what it is sent, as long as it is read.
@@ -271,8 +283,11 @@ impl Errors {
 #[cfg(unix)]
 mod group {
     use std::{
+        collections::BTreeSet,
+        io,
         os::unix::process::CommandExt,
         process::{Child, Command},
+        sync::{Mutex, MutexGuard, PoisonError},
     };
 
     use nix::{
@@ -280,23 +295,59 @@ mod group {
         unistd::Pid,
     };
 
-    pub(super) fn lead(command: &mut Command) {
-        command.process_group(0);
+    /// Those that are alive; `None` once all were killed for good.
+    static ALIVE: Mutex<Option<BTreeSet<Pid>>> = Mutex::new(Some(BTreeSet::new()));
+
+    fn alive() -> MutexGuard<'static, Option<BTreeSet<Pid>>> {
+        ALIVE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn of(process: &Child) -> Pid {
+        Pid::from_raw(process.id().cast_signed())
+    }
+
+    pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
+        // Held meanwhile, so that none is started that is not known.
+        let mut alive = alive();
+        let Some(groups) = alive.as_mut() else {
+            return Err(io::Error::other("this program is being ended"));
+        };
+        let process = command.process_group(0).spawn()?;
+        groups.insert(of(&process));
+        Ok(process)
     }
 
     pub(super) fn kill(process: &mut Child) {
-        let group = Pid::from_raw(process.id().cast_signed());
-        // None of it may be left.
-        let _ = killpg(group, Signal::SIGKILL);
+        let group = of(process);
+        // Not later: once it has been waited for, its number may be another's.
+        if let Some(groups) = alive().as_mut()
+            && groups.remove(&group)
+        {
+            // None of it may be left.
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+    }
+
+    pub(super) fn kill_all() {
+        for group in alive().take().into_iter().flatten() {
+            let _ = killpg(group, Signal::SIGKILL);
+        }
     }
 }
 
-/// The child alone: what it starts is not known here.
+/// The child alone: what it starts is not known here, and it sees itself that its pipes are closed.
 #[cfg(not(unix))]
 mod group {
-    use std::process::{Child, Command};
+    use std::{
+        io,
+        process::{Child, Command},
+    };
 
-    pub(super) fn lead(_: &mut Command) {}
+    pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
+        command.spawn()
+    }
+
+    pub(super) fn kill_all() {}
 
     pub(super) fn kill(process: &mut Child) {
         let _ = process.kill();

@@ -2,7 +2,7 @@
 //! and ask it for a ranking a line: `docs/process-router.md`.
 //!
 //! It reads texts, no embeddings. Whatever it does wrong is a [`Failure`] that quotes the line, and it is
-//! stopped within its limits, with all that it started.
+//! stopped within its limits, with its process group.
 
 mod child;
 mod protocol;
@@ -19,12 +19,9 @@ use std::{
 use oats_datasets::ToolId;
 use serde::{Deserialize, Serialize};
 
-use self::{
-    child::start_of,
-    protocol::{Asked, Question, read_ranking, read_ready, shuffled},
-};
+use self::protocol::{Asked, Question, read_ranking, read_ready, shuffled};
 pub use self::{
-    child::{Child, Fault, Line},
+    child::{Child, Fault, Line, kill_all},
     protocol::Mistake,
 };
 use crate::{Error, Progress, Ranked, Request, Router, RouterKind, State, Training};
@@ -91,7 +88,7 @@ pub enum Problem {
         line: usize,
         /// What is wrong with it.
         mistake: Mistake,
-        /// How it begins.
+        /// How it begins, or reads where it is no JSON.
         text: String,
     },
 }
@@ -239,8 +236,8 @@ impl Talk {
         let read = answer.and_then(|line| {
             read(&line).map_err(|mistake| Problem::Line {
                 line: line.number,
+                text: mistake.quoted(&line.text),
                 mistake,
-                text: start_of(&line.text),
             })
         });
         let problem = match read {

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use oats_datasets::{Tool, ToolId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::child::{Line, start_of};
+use super::child::{Line, around, start_of};
 use crate::{Feedback, Ranked, Training, router::mix};
 
 /// A question, a line of JSON.
@@ -125,11 +125,21 @@ pub(super) fn shuffled(tools: impl IntoIterator<Item = ToolId>) -> Vec<ToolId> {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Mistake {
     /// It cannot be parsed.
-    #[error("is no JSON ({0})")]
-    NoJson(String),
+    #[error("is no JSON ({reason})")]
+    NoJson {
+        /// Why, and in which column.
+        reason: String,
+        /// The byte that the column begins with, from 0.
+        byte: usize,
+    },
     /// It is JSON, but no answer.
-    #[error("is not of the form {0}")]
-    Form(&'static str),
+    #[error("is not of the form {form} ({reason})")]
+    Form {
+        /// The form.
+        form: &'static str,
+        /// What differs.
+        reason: String,
+    },
     /// It answers another request than the last.
     #[error("answers request {answered}, but {asked} was asked")]
     OtherRequest {
@@ -157,6 +167,16 @@ pub enum Mistake {
     },
 }
 
+impl Mistake {
+    /// That of the line which shows the mistake.
+    pub(super) fn quoted(&self, line: &str) -> String {
+        match self {
+            Self::NoJson { byte, .. } => around(line, *byte),
+            _ => start_of(line),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Ready {
     ready: bool,
@@ -169,7 +189,10 @@ struct Answer {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a ranking lists either names or tools with scores"
+)]
 enum Ranking {
     Names(Vec<String>),
     Scored(Vec<Scored>),
@@ -186,7 +209,10 @@ pub(super) fn read_ready(line: &Line) -> Result<(), Mistake> {
     const FORM: &str = r#"{"ready": true}"#;
     match parse(line, FORM)? {
         Ready { ready: true } => Ok(()),
-        Ready { ready: false } => Err(Mistake::Form(FORM)),
+        Ready { ready: false } => Err(Mistake::Form {
+            form: FORM,
+            reason: "it is not ready".to_owned(),
+        }),
     }
 }
 
@@ -215,7 +241,11 @@ pub(super) fn read_ranking(line: &Line, asked: &Asked<'_>) -> Result<Vec<Ranked>
             let places = (1..).map(|place: u32| 1.0 / f64::from(place));
             names.into_iter().zip(places).collect()
         }
-        Ranking::Scored(tools) => tools.into_iter().map(|one| (one.tool, one.score)).collect(),
+        // -0 is 0, but would be ordered after it.
+        Ranking::Scored(tools) => tools
+            .into_iter()
+            .map(|one| (one.tool, one.score + 0.0))
+            .collect(),
     };
     let pool: Option<HashSet<ToolId>> = asked.candidates.map(|list| list.iter().copied().collect());
     let mut ranked = Vec::with_capacity(ranking.len());
@@ -251,11 +281,39 @@ pub(super) fn read_ranking(line: &Line, asked: &Asked<'_>) -> Result<Vec<Ranked>
 }
 
 fn parse<T: DeserializeOwned>(line: &Line, form: &'static str) -> Result<T, Mistake> {
-    let no_json = |error: serde_json::Error| Mistake::NoJson(error.to_string());
-    // By its fields' names: a struct would also be read from a list.
-    let answer: Map<String, Value> = match serde_json::from_str(&line.text).map_err(no_json)? {
-        Value::Object(fields) => fields,
-        _ => return Err(Mistake::Form(form)),
+    /// Some systems write it before all else.
+    const BYTE_ORDER_MARK: char = '\u{feff}';
+    let text = match line.number {
+        1 => line.text.trim_start_matches(BYTE_ORDER_MARK),
+        _ => &line.text,
     };
-    T::deserialize(answer).map_err(|_| Mistake::Form(form))
+    let answer: Value = serde_json::from_str(text).map_err(|error| no_json(text, &error))?;
+    let not_of_form = |reason| Mistake::Form { form, reason };
+    // By its fields' names: a struct would also be read from a list.
+    if !answer.is_object() {
+        return Err(not_of_form("it is no object".to_owned()));
+    }
+    // Of the text: of two fields of one name a value has but the last.
+    serde_json::from_str(text).map_err(|error| not_of_form(in_one_line(&error)))
+}
+
+fn no_json(text: &str, error: &serde_json::Error) -> Mistake {
+    let byte = error.column().saturating_sub(1);
+    let rest = text.get(byte..).unwrap_or_default();
+    let is_no_number = ["NaN", "Infinity"]
+        .iter()
+        .any(|name| rest.starts_with(name));
+    let reason = in_one_line(error);
+    Mistake::NoJson {
+        reason: match is_no_number {
+            true => format!("{reason}; JSON has no NaN and no Infinity"),
+            false => reason,
+        },
+        byte,
+    }
+}
+
+/// The error, whose lines are not those of the output.
+fn in_one_line(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column", " at column")
 }

@@ -87,6 +87,36 @@ fn names_are_taken_as_they_come_and_scores_decide() {
     assert_eq!(order, [2, 1, 0]);
 }
 
+/// As Python's `json.dumps` writes it, after more than a message can quote.
+#[test]
+fn numbers_that_json_has_not_are_told_where_they_stand() {
+    for number in ["NaN", "Infinity", "-Infinity"] {
+        let answer = format!(
+            r#"echo '{{"id": 1, "note": "{}", "ranking": [{{"tool": "a", "score": {number}}}]}}'"#,
+            "é".repeat(300)
+        );
+        let Wrong::Line { mistake, text, .. } = wrong(program(&answer), &asks("?")) else {
+            panic!("a line is wrong");
+        };
+        let told = mistake.to_string();
+        assert!(told.contains("JSON has no NaN and no Infinity"), "{told}");
+        assert!(!told.contains("line"), "{told}");
+        let end = format!(r#""score": {number}}}]}}"#);
+        assert!(text.starts_with('…') && text.ends_with(&end), "{text}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let script = r#"read -r tools; read -r train; printf '\357\273\277{"ready": true}\n'
+        read -r line; echo '{"id": 1, "ranking": ["b", "a", "c"]}'"#;
+    let router = fit(ProcessParams {
+        command: ["sh", "-c", script].map(str::to_owned).to_vec(),
+        ..ProcessParams::default()
+    });
+    assert_eq!(router.rank(&asks("?"), 1)[0].tool, 1);
+}
+
 #[test]
 fn tools_that_tie_are_ordered_by_neither_list() {
     let order = |names: [&str; 3]| -> Vec<usize> {
@@ -95,6 +125,15 @@ fn tools_that_tie_are_ordered_by_neither_list() {
         ranking.iter().map(|one| one.tool).collect()
     };
     assert_eq!(order(["a", "b", "c"]), order(["c", "b", "a"]));
+    // -0 is 0, whichever tool has it.
+    for minus in ["a", "b", "c"] {
+        let zero = |name| if name == minus { "-0.0" } else { "0.0" };
+        let tools =
+            ["a", "b", "c"].map(|name| format!(r#"{{"tool": "{name}", "score": {}}}"#, zero(name)));
+        let ranking = fit(says(&format!("[{}]", tools.join(", ")))).rank(&asks("?"), 3);
+        let ranked: Vec<usize> = ranking.iter().map(|one| one.tool).collect();
+        assert_eq!(ranked, order(["a", "b", "c"]));
+    }
 }
 
 #[test]
@@ -162,11 +201,23 @@ fn wrong_rankings_are_told() {
         mistake(r#"["a", "b"]"#, &list),
         Mistake::NotACandidate("b".to_owned())
     );
-    assert!(matches!(mistake(r#"[1, 2, 3]"#, &all), Mistake::Form(_)));
+    assert!(matches!(
+        mistake(r#"[1, 2, 3]"#, &all),
+        Mistake::Form { .. }
+    ));
     assert!(matches!(
         mistake(r#"[{"tool": "a", "score": NaN}]"#, &all),
-        Mistake::NoJson(_)
+        Mistake::NoJson { .. }
     ));
+    let twice = r#"echo '{"id": 999, "id": 1, "ranking": ["a", "b", "c"]}'"#;
+    let Wrong::Line { mistake, .. } = wrong(program(twice), &all) else {
+        panic!("a line is wrong");
+    };
+    let told = mistake.to_string();
+    assert!(
+        told.ends_with("(duplicate field `id` at column 16)"),
+        "{told}"
+    );
     let late = r#"echo '{"id": 7, "ranking": ["a", "b", "c"]}'"#;
     assert!(matches!(
         wrong(program(late), &all),
@@ -186,7 +237,7 @@ fn what_is_not_ready_has_not_learned() {
     for (script, part) in [
         (
             "echo '{\"ready\": false}'; sleep 600",
-            "line 1 of its output is not of the form {\"ready\": true}: `{\"ready\": false}`",
+            "line 1 of its output is not of the form {\"ready\": true} (it is not ready): `{\"ready\": false}`",
         ),
         (
             "echo bad luck >&2; exit 4",
