@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    slice,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -177,6 +178,16 @@ pub(crate) fn ensure_none_failed(ran: &[Ran<'_>]) -> Result<()> {
         if failed == 1 { "cell" } else { "cells" }
     );
     Ok(())
+}
+
+/// As [`ensure_none_failed`] of one study; then its cells, which are kept as long as some are to be run again,
+/// are forgotten.
+///
+/// # Errors
+/// Some failed.
+pub(crate) fn all_came_out(ran: &Ran<'_>) -> Result<()> {
+    ensure_none_failed(slice::from_ref(ran))?;
+    ran.forget_cells()
 }
 
 /// Whether the study's committed results can be read.

@@ -43,7 +43,7 @@ pub(crate) const BOOTSTRAP: Bootstrap = Bootstrap {
 };
 
 /// The subset that every query is in.
-const ALL: &str = "all";
+pub(crate) const ALL: &str = "all";
 
 /// The test queries whose text also stands in training, and the others. Reported where either part
 /// is at least [`LEAST_SHARE`] of the test in every split.

@@ -141,7 +141,7 @@ impl Manifest {
     }
 
     /// The metric that the experiment lists first.
-    pub fn first_metric(&self) -> Option<String> {
+    pub(crate) fn first_metric(&self) -> Option<String> {
         let entry = self.datasets.values().find_map(|runs| runs.first())?;
         let metric = entry.configuration["metrics"][0].as_str()?;
         Some(metric.to_owned())

@@ -53,12 +53,11 @@ pub fn clustered_t(treatment: &[Stratum], baseline: &[Stratum]) -> Result<Vec<Pa
         let variance = influence.iter().map(|u| u * u).sum::<f64>() * c / (c - 1.0);
         let student = student(c - 1.0)?;
         let by_signs = match differs.iter().filter(|differs| **differs).count() {
-            0 => 0.0,
-            few @ ..=40 => {
+            few @ 1..=40 => {
                 let half_of_p = 0.5_f64.powi(few.max(2) as i32);
                 difference.abs() / -student.inverse_cdf(half_of_p)
             }
-            // 2¹⁻ᵏ is nothing.
+            // None, or so many that 2¹⁻ᵏ is nothing.
             _ => 0.0,
         };
         let error = variance.sqrt().max(by_signs);

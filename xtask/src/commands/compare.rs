@@ -4,7 +4,6 @@ use std::{
     collections::BTreeSet,
     io::{self, Write},
     path::{Path, PathBuf},
-    slice,
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -19,7 +18,7 @@ use crate::{
     Ending,
     options::{Extent, Inputs, Opened, make_out},
     report::Made,
-    study::{Ran, ensure_none_failed, read_all},
+    study::{Ran, all_came_out, read_all},
     table, workspace,
 };
 
@@ -207,12 +206,6 @@ fn run_one<'a>(
     Ok(ran)
 }
 
-/// Cells are kept as long as some are to be run again.
-fn all_came_out(ran: &Ran<'_>) -> Result<()> {
-    ensure_none_failed(slice::from_ref(ran))?;
-    ran.forget_cells()
-}
-
 /// Two experiments' folders, each router against itself.
 fn folders(ours: &Path, theirs: &Path, out: &Path) -> Result<Ending> {
     let name = |folder: &Path| match folder.file_name() {
@@ -291,10 +284,7 @@ fn runs(ours: &Path, theirs: &Path) -> Result<Comparison> {
     let comparison = if cells.is_empty() || baseline_cells.is_empty() {
         compare_means(&rows, &baseline, &ours_manifest)?
     } else {
-        Comparison {
-            metric: ours_manifest.first_metric(),
-            ..compare_runs(&cells, &baseline_cells)?
-        }
+        compare_runs(&cells, &baseline_cells)?
     };
     ensure!(
         !comparison.rows.is_empty(),

@@ -3,7 +3,6 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
-    slice,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -18,7 +17,7 @@ use oats_metrics::Metric;
 use crate::{
     Ending,
     options::{Extent, Inputs, make_out},
-    study::ensure_none_failed,
+    study::all_came_out,
     table, workspace,
 };
 
@@ -103,7 +102,6 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         page.display(),
         LeaderboardRow::FILE
     )?;
-    ensure_none_failed(slice::from_ref(&made))?;
-    made.forget_cells()?;
+    all_came_out(&made)?;
     Ok(Ending::Fine)
 }

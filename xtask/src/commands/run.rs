@@ -3,7 +3,6 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
-    slice,
 };
 
 use anyhow::{Result, ensure};
@@ -13,7 +12,7 @@ use crate::{
     Ending,
     options::{Extent, Inputs, make_out},
     report,
-    study::ensure_none_failed,
+    study::all_came_out,
     workspace,
 };
 
@@ -63,8 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
             file.write()?;
         }
         writeln!(stdout, "Results are in {}", made.folder().display())?;
-        ensure_none_failed(slice::from_ref(&made))?;
-        made.forget_cells()?;
+        all_came_out(&made)?;
     }
     Ok(Ending::Fine)
 }

@@ -17,6 +17,7 @@ use oats_metrics::{PairedTest, holm};
 
 use crate::{
     Error,
+    aggregate::ALL,
     rows::{ChangedRow, ComparedRow, Number, Row},
     scores::CellScores,
 };
@@ -168,9 +169,6 @@ fn wins_ties_losses(differences: impl Iterator<Item = f64>) -> [usize; 3] {
     }
     counts
 }
-
-/// The subset that every query is in.
-const ALL: &str = "all";
 
 /// Corrects the rows' p-values. Those of one metric over all queries are one family, those over parts of the
 /// queries another; where the sides do not differ at all, nothing is tested.

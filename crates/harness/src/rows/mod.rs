@@ -1,5 +1,6 @@
 //! Result files: tidy CSV, one number a row, sorted, merged by key.
 
+mod compared;
 mod kinds;
 mod number;
 
@@ -10,10 +11,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Error, TOLERANCE, write::write_whole};
 
-pub use kinds::{
-    ChangedRow, ComparedRow, CostRow, LatencyRow, LeaderboardRow, MetricRow, PeerRow, PointRow,
-    ScalingRow, TestRow,
-};
+pub use compared::{ChangedRow, ComparedRow, LeaderboardRow};
+pub use kinds::{CostRow, LatencyRow, MetricRow, PeerRow, PointRow, ScalingRow, TestRow};
 pub use number::Number;
 
 /// In a column of labels: there is nothing to name.
