@@ -15,7 +15,7 @@ pub struct Pipeline {
 
 /// Moves a query's vector before tools are scored.
 pub trait Adapt: Send + Sync {
-    /// The unit vector that stands for the query's (d components both).
+    /// The vector that stands for the query's: as many components as the tool vectors have.
     fn adapt(&self, query: &[f32]) -> Vec<f32>;
     /// As [`Router::state`].
     fn state(&self) -> State;
