@@ -64,7 +64,9 @@ pub enum Error {
         name: String,
     },
     /// No split has this name.
-    #[error("unknown split `{name}`; choose one of instance, query or tool")]
+    #[error(
+        "unknown split `{name}`; choose one of instance, query, tool, query-validation or tool-validation"
+    )]
     UnknownSplit {
         /// What was asked for.
         name: String,

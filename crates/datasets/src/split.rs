@@ -18,7 +18,7 @@ use crate::{Benchmark, Error, ToolId};
 
 /// What test and training must not share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum SplitKind {
     /// Nothing but the instance itself: the same text may stand on both sides.
     Instance,
@@ -26,6 +26,11 @@ pub enum SplitKind {
     Query,
     /// The tools of the test queries have no training queries.
     Tool,
+    /// As `Query`, within the training part of the `Query` split of the same seed: for choosing methods and
+    /// settings without a look at its test part.
+    QueryValidation,
+    /// As `Tool`, within the training part of the `Tool` split of the same seed.
+    ToolValidation,
 }
 
 impl FromStr for SplitKind {
@@ -36,6 +41,8 @@ impl FromStr for SplitKind {
             "instance" => Ok(Self::Instance),
             "query" => Ok(Self::Query),
             "tool" => Ok(Self::Tool),
+            "query-validation" => Ok(Self::QueryValidation),
+            "tool-validation" => Ok(Self::ToolValidation),
             _ => Err(Error::UnknownSplit {
                 name: name.to_owned(),
             }),
@@ -49,6 +56,8 @@ impl fmt::Display for SplitKind {
             Self::Instance => "instance",
             Self::Query => "query",
             Self::Tool => "tool",
+            Self::QueryValidation => "query-validation",
+            Self::ToolValidation => "tool-validation",
         })
     }
 }
@@ -60,7 +69,8 @@ pub struct Split {
     pub train: Vec<usize>,
     /// To be judged by.
     pub test: Vec<usize>,
-    /// On neither side; only a split by tools drops queries.
+    /// On neither side: a split by tools drops queries, and a split for validation the test part of the split
+    /// that it is within.
     pub dropped: Vec<usize>,
 }
 
@@ -94,18 +104,36 @@ impl Split {
     ///   all of whose relevant tools are held out, training those none of whose is; the rest is
     ///   dropped.
     ///
+    /// - `QueryValidation` and `ToolValidation`: the same is done again with the training part of `Query` and
+    ///   `Tool`; their test part is dropped.
+    ///
     /// One group (query, text or tool) always stays in training, so that with a single one there is
     /// no test.
     pub fn new(kind: SplitKind, benchmark: &Benchmark, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let everything: Vec<usize> = (0..benchmark.queries().len()).collect();
-        let count = thirty_percent(everything.len());
-        let groups = match kind {
-            SplitKind::Instance => one_by_one(everything),
-            SplitKind::Query => group_by_text(benchmark, &everything),
-            SplitKind::Tool => return Self::by_tools(benchmark, &mut rng),
+        let mut part = |of: Vec<usize>| match kind {
+            SplitKind::Instance => Self::by_groups(one_by_one(of), &mut rng),
+            SplitKind::Query | SplitKind::QueryValidation => {
+                Self::by_groups(group_by_text(benchmark, &of), &mut rng)
+            }
+            SplitKind::Tool | SplitKind::ToolValidation => Self::by_tools(benchmark, of, &mut rng),
         };
-        let (test, train) = draw(groups, count, &mut rng);
+        let split = part((0..benchmark.queries().len()).collect());
+        match kind {
+            SplitKind::Instance | SplitKind::Query | SplitKind::Tool => split,
+            SplitKind::QueryValidation | SplitKind::ToolValidation => {
+                let mut within = part(split.train);
+                within.dropped.extend(split.test);
+                within.dropped.extend(split.dropped);
+                within.dropped.sort_unstable();
+                within
+            }
+        }
+    }
+
+    fn by_groups(groups: Vec<Vec<usize>>, rng: &mut ChaCha8Rng) -> Self {
+        let count = thirty_percent(groups.iter().map(Vec::len).sum());
+        let (test, train) = draw(groups, count, rng);
         Self {
             train,
             test,
@@ -113,9 +141,9 @@ impl Split {
         }
     }
 
-    fn by_tools(benchmark: &Benchmark, rng: &mut ChaCha8Rng) -> Self {
-        let queries = benchmark.queries();
-        let relevant = queries.iter().flat_map(|query| &query.relevant);
+    fn by_tools(benchmark: &Benchmark, of: Vec<usize>, rng: &mut ChaCha8Rng) -> Self {
+        let queries = of.iter().map(|&query| &benchmark.queries()[query]);
+        let relevant = queries.flat_map(|query| &query.relevant);
         let used: BTreeSet<ToolId> = relevant.map(|&(tool, _)| tool).collect();
         let count = thirty_percent(used.len());
         let (held_out, _) = draw(one_by_one(used), count, rng);
@@ -126,12 +154,15 @@ impl Split {
             test: Vec::new(),
             dropped: Vec::new(),
         };
-        for (index, query) in queries.iter().enumerate() {
-            let relevant = query.relevant.iter();
-            let held = relevant.filter(|(tool, _)| held_out.contains(tool)).count();
+        for index in of {
+            let relevant = &benchmark.queries()[index].relevant;
+            let held = relevant
+                .iter()
+                .filter(|(tool, _)| held_out.contains(tool))
+                .count();
             let side = match held {
                 0 => &mut split.train,
-                all if all == query.relevant.len() => &mut split.test,
+                all if all == relevant.len() => &mut split.test,
                 _ => &mut split.dropped,
             };
             side.push(index);

@@ -8,7 +8,13 @@ use proptest::prelude::*;
 
 use crate::common::{assert_bad, benchmark};
 
-const KINDS: [SplitKind; 3] = [SplitKind::Instance, SplitKind::Query, SplitKind::Tool];
+const KINDS: [SplitKind; 5] = [
+    SplitKind::Instance,
+    SplitKind::Query,
+    SplitKind::Tool,
+    SplitKind::QueryValidation,
+    SplitKind::ToolValidation,
+];
 
 /// 200 queries for 20 tools; every text stands twice, differently written.
 fn repeated() -> Benchmark {
@@ -145,6 +151,8 @@ fn draws_stay_what_they_were() {
         [0, 1, 3, 4, 7, 14],
         [8, 9, 12, 13, 22, 23],
         [0, 2, 3, 7, 10, 16],
+        [2, 3, 18, 19, 28, 29],
+        [5, 8, 9, 13, 14, 25],
     ];
     assert_eq!(starts, expected);
 }
@@ -171,7 +179,10 @@ fn names_round_trip() {
     }
     assert_bad(
         "random".parse::<SplitKind>(),
-        &["`random`", "instance, query or tool"],
+        &[
+            "`random`",
+            "instance, query, tool, query-validation or tool-validation",
+        ],
     );
 }
 
@@ -227,6 +238,28 @@ proptest! {
         prop_assert!(tools(&benchmark, &tool.train).is_disjoint(&tools(&benchmark, &tool.test)));
         for &dropped in &tool.dropped {
             prop_assert!(benchmark.queries()[dropped].relevant.len() > 1);
+        }
+    }
+
+    #[test]
+    fn validation_splits_see_nothing_of_the_test(benchmark in arbitrary_benchmark(), seed: u64) {
+        for (kind, within) in [
+            (SplitKind::Query, SplitKind::QueryValidation),
+            (SplitKind::Tool, SplitKind::ToolValidation),
+        ] {
+            let outer = Split::new(kind, &benchmark, seed);
+            let inner = Split::new(within, &benchmark, seed);
+            let seen = [&inner.train[..], &inner.test].concat();
+            prop_assert!(seen.iter().all(|query| outer.train.contains(query)));
+            prop_assert!(outer.test.iter().all(|query| inner.dropped.contains(query)));
+            let (train, test) = (&inner.train, &inner.test);
+            match kind {
+                SplitKind::Query => {
+                    prop_assert_eq!(seen.len(), outer.train.len());
+                    prop_assert!(texts(&benchmark, train).is_disjoint(&texts(&benchmark, test)));
+                }
+                _ => prop_assert!(tools(&benchmark, train).is_disjoint(&tools(&benchmark, test))),
+            }
         }
     }
 
