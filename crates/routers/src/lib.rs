@@ -52,11 +52,17 @@
 //! | [`rnn`], [`encoder`] | networks trained from scratch |
 //! | [`llm`] | the LLM that the others stand in for |
 //! | [`process`] | a router in any language, as a process |
+//! | `convex` | the minimum of a smooth convex function |
 //! | `learn` | seeded weights and gradient descent, for the networks |
 //! | `vocabulary` | what the networks read |
 
 pub mod baselines;
 pub mod controls;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the routers that minimise come next")
+)]
+mod convex;
 pub mod dense_int8;
 pub mod encoder;
 mod error;
