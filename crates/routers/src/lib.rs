@@ -58,10 +58,6 @@
 
 pub mod baselines;
 pub mod controls;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the routers that minimise come next")
-)]
 mod convex;
 pub mod dense_int8;
 pub mod encoder;

@@ -10,7 +10,7 @@ use crate::{
     encoder::EncoderParams,
     hybrid::HybridParams,
     llm::LlmParams,
-    oats::{RidgeParams, S1Params, S2Params, S3Params},
+    oats::{PlusParams, RidgeParams, S1Params, S2Params, S3Params},
     process::ProcessParams,
     rnn::RnnParams,
     threshold::ThresholdParams,
@@ -113,6 +113,8 @@ routers! {
     "oats-s2" => OatsS2(S2Params),
     /// OATS Stage 3: a contrastive adapter moves the query vector.
     "oats-s3" => OatsS3(S3Params),
+    /// Prototypes shrunk to descriptions, and what a convex fit adds to them.
+    "oats-plus" => OatsPlus(PlusParams),
     /// The control of Stage 3: a linear map in closed form.
     "adapter-ridge" => AdapterRidge(RidgeParams),
     /// Multinomial logistic regression on embeddings.

@@ -3,7 +3,9 @@
 //! Where no training query has a tool that is known to be right, every one of them serves the tool
 //! vectors it stands on.
 
+mod offsets;
 mod outcomes;
+mod plus;
 mod retrieval;
 mod ridge;
 mod s1;
@@ -13,6 +15,7 @@ pub mod solve;
 mod tool_vectors;
 
 pub use outcomes::Negatives;
+pub use plus::PlusParams;
 pub use ridge::RidgeParams;
 pub use s1::{Refinement, S1Params};
 pub use s2::{Feature, S2Params};

@@ -122,6 +122,14 @@ impl Sum {
         let count = self.count as f64;
         self.sum.iter().map(|sum| sum / count).collect()
     }
+
+    pub(super) fn total(&self) -> ArrayView1<'_, f64> {
+        ArrayView1::from(&self.sum)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
 }
 
 struct Addition<'a> {

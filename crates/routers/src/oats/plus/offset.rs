@@ -1,0 +1,124 @@
+//! The offset of tools without outcomes, found by rehearsing what becomes of such tools.
+
+use std::{collections::HashSet, num::NonZeroUsize};
+
+use ndarray::ArrayView2;
+use oats_datasets::ToolId;
+use oats_metrics::Metric;
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use super::{PlusParams, fitted::Fitted};
+use crate::{Error, Feedback, Request, Training, top_k};
+
+/// One in so many tools with outcomes is held out.
+const ONE_IN: usize = 5;
+/// So many of the held-out requests are ranked; they tell offsets apart well enough.
+const MOST_REQUESTS: usize = 1000;
+/// The offsets that are tried, from 0 on, in hundredths.
+const HUNDREDTHS: u16 = 30;
+/// NDCG's cut-off.
+const DEPTH: NonZeroUsize = NonZeroUsize::new(5).expect("not zero");
+
+/// c: a fifth of the tools with outcomes are taken for tools without, and the rest is fitted; the smallest offset
+/// with which the requests of the former find them as well among the latter as with the tools' own embeddings, by
+/// NDCG@5 over the catalogue and over short lists. Other tools without outcomes are not in the way, for no offset
+/// moves them apart. 0 where there are no requests to tell, 0.3 at most.
+pub(super) fn offset_of_unknown(
+    params: &PlusParams,
+    training: &Training<'_>,
+) -> Result<f32, Error> {
+    let held_out = some_known_tools(training);
+    let right = |row: &usize| training.queries[*row].right_tools();
+    let rows = || 0..training.queries.len();
+    let fit: Vec<usize> = rows()
+        .filter(|row| right(row).all(|tool| !held_out.contains(&tool)))
+        .collect();
+    let judged: Vec<usize> = rows()
+        .filter(|row| right(row).count() > 0 && right(row).all(|tool| held_out.contains(&tool)))
+        .collect();
+    let step = judged.len().div_ceil(MOST_REQUESTS).max(1);
+    let judged: Vec<usize> = judged.into_iter().step_by(step).collect();
+    if judged.is_empty() {
+        return Ok(0.0);
+    }
+    let fitted = Fitted::new(params, &training.part(&fit).view())?;
+    let quality = |tools: ArrayView2<'_, f32>, offset: f32| {
+        [
+            mean_ndcg(training, &judged, &fitted, tools, offset, Pool::Catalogue),
+            mean_ndcg(training, &judged, &fitted, tools, offset, Pool::ShortList),
+        ]
+    };
+    let wanted = quality(training.tool_embeddings, 0.0);
+    let is_enough = |offset: f32| {
+        let reached = quality(fitted.tools.view(), offset);
+        reached
+            .iter()
+            .zip(wanted)
+            .all(|(reached, wanted)| *reached >= wanted)
+    };
+    let mut offsets = (0..HUNDREDTHS).map(|hundredths| f32::from(hundredths) / 100.0);
+    Ok(offsets
+        .find(|&offset| is_enough(offset))
+        .unwrap_or(f32::from(HUNDREDTHS) / 100.0))
+}
+
+fn some_known_tools(training: &Training<'_>) -> HashSet<ToolId> {
+    let right = training
+        .queries
+        .iter()
+        .flat_map(|query| query.right_tools());
+    let mut known: Vec<ToolId> = right.collect();
+    known.sort_unstable();
+    known.dedup();
+    known.shuffle(&mut ChaCha8Rng::seed_from_u64(training.seed));
+    known.truncate(known.len() / ONE_IN);
+    known.into_iter().collect()
+}
+
+#[derive(Clone, Copy)]
+enum Pool {
+    Catalogue,
+    /// Of labelled queries that have one.
+    ShortList,
+}
+
+/// Mean NDCG@5 over those tools of a pool that have outcomes in the fit, and the right ones, which have the offset.
+fn mean_ndcg(
+    training: &Training<'_>,
+    rows: &[usize],
+    fitted: &Fitted,
+    tools: ArrayView2<'_, f32>,
+    offset: f32,
+    pool: Pool,
+) -> f64 {
+    let ndcg = |row: usize| {
+        let asked = &training.queries[row];
+        let competes = |tool: &ToolId| fitted.is_known(*tool) || asked.is_relevant(*tool);
+        let candidates: Vec<ToolId> = match pool {
+            Pool::Catalogue => (0..tools.nrows()).filter(competes).collect(),
+            Pool::ShortList if asked.feedback == Feedback::Complete => {
+                asked.candidates.iter().copied().filter(competes).collect()
+            }
+            Pool::ShortList => Vec::new(),
+        };
+        if candidates.is_empty() {
+            return None;
+        }
+        let query = training.query_embeddings.row(row);
+        let score = |tool: ToolId| match fitted.is_known(tool) {
+            true => tools.row(tool).dot(&query),
+            false => tools.row(tool).dot(&query) + offset,
+        };
+        let request = Request {
+            candidates: Some(&candidates),
+            ..training.request(row)
+        };
+        let ranking = top_k(&request, tools.nrows(), DEPTH.get(), score);
+        let tools: Vec<ToolId> = ranking.iter().map(|ranked| ranked.tool).collect();
+        Some(Metric::Ndcg(DEPTH).score(&tools, &asked.relevant))
+    };
+    let scores: Vec<f64> = rows.par_iter().filter_map(|&row| ndcg(row)).collect();
+    scores.iter().sum::<f64>() / scores.len().max(1) as f64
+}

@@ -1,0 +1,302 @@
+//! What is learned on top of the prototypes: a convex problem, the softmax regression of a query's right tool.
+
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, Axis, Zip, linalg::general_mat_mul};
+use oats_datasets::ToolId;
+use rayon::prelude::*;
+
+use super::{PlusParams, prototypes::Prototypes};
+use crate::{Error, Feedback, Training, convex::minimise};
+
+/// How far from the minimum a fit may end, as the Euclidean length of all that is learned.
+const PRECISION: f64 = 0.01;
+/// Steps of the minimiser at most; it takes some tens.
+const STEPS: usize = 500;
+
+/// Learns what the settings ask for, and gives the vectors of all tools (tools × d). Without pairs there is nothing
+/// to learn.
+pub(super) fn learn(
+    params: &PlusParams,
+    training: &Training<'_>,
+    prototypes: &Prototypes,
+) -> Result<Array2<f32>, Error> {
+    let problem = Problem::new(params, training, prototypes);
+    let length = problem.length();
+    if length == 0 || prototypes.pairs.is_empty() {
+        return Ok(prototypes.tools.clone());
+    }
+    // Where the second derivative is at least λ, a gradient of length g is at most g/λ from the minimum.
+    let ridge = match (params.map, params.own) {
+        (true, true) => params.ridge_map.min(params.ridge_own),
+        (true, false) => params.ridge_map,
+        _ => params.ridge_own,
+    };
+    let objective = |point: &Array1<f64>| problem.evaluate(point);
+    let minimum = minimise(objective, Array1::zeros(length), PRECISION * ridge, STEPS).map_err(
+        |problem| Error::Solver {
+            router: super::KIND,
+            problem,
+        },
+    )?;
+    Ok(problem.learned(&minimum).tools(prototypes.tools.view()))
+}
+
+/// M and the oᵢ.
+struct Learned {
+    /// d × d: a prototype p becomes p + M·p. `None` where it is not learned.
+    map: Option<Array2<f32>>,
+    /// Tools × d, zero for tools without outcomes. `None` where they are not learned.
+    own: Option<Array2<f32>>,
+}
+
+impl Learned {
+    fn tools(&self, prototypes: ArrayView2<'_, f32>) -> Array2<f32> {
+        let mut tools = match &self.map {
+            Some(map) => matrix_product(prototypes, map.t()) + prototypes,
+            None => prototypes.to_owned(),
+        };
+        if let Some(own) = &self.own {
+            tools += own;
+        }
+        tools
+    }
+}
+
+/// The loss as a function of all that is learned: M row by row, then the oᵢ of the tools that have outcomes.
+struct Problem<'a> {
+    params: &'a PlusParams,
+    prototypes: &'a Prototypes,
+    /// Pairs × d: the query's vector.
+    queries: Array2<f32>,
+    /// Pairs × d: the vector of the tool's description.
+    described: Array2<f32>,
+    /// Of each pair, whether its query was labelled.
+    labelled: Vec<bool>,
+    /// The short list of each pair's query.
+    candidates: Vec<&'a [ToolId]>,
+    /// The tools that have outcomes.
+    learning: Vec<ToolId>,
+    /// Tools, d.
+    shape: (usize, usize),
+}
+
+/// The derivatives of a pair's loss by its tool's score, as one with outcomes and as one without.
+#[derive(Clone, Copy, Default)]
+struct Residual {
+    loss: f64,
+    known: f64,
+    unknown: f64,
+}
+
+impl<'a> Problem<'a> {
+    fn new(params: &'a PlusParams, training: &'a Training<'_>, prototypes: &'a Prototypes) -> Self {
+        let pairs = &prototypes.pairs;
+        let queries: Vec<usize> = pairs.iter().map(|pair| pair.query).collect();
+        let tools: Vec<ToolId> = pairs.iter().map(|pair| pair.tool).collect();
+        let counts = prototypes.counts.iter().enumerate();
+        let asked = queries.iter().map(|&query| &training.queries[query]);
+        Self {
+            params,
+            prototypes,
+            queries: training.query_embeddings.select(Axis(0), &queries),
+            described: training.tool_embeddings.select(Axis(0), &tools),
+            labelled: asked
+                .clone()
+                .map(|asked| asked.feedback == Feedback::Complete)
+                .collect(),
+            candidates: asked.map(|asked| asked.candidates).collect(),
+            learning: counts
+                .filter(|(_, count)| **count > 0)
+                .map(|(tool, _)| tool)
+                .collect(),
+            shape: training.tool_embeddings.dim(),
+        }
+    }
+
+    /// How many parameters there are.
+    fn length(&self) -> usize {
+        let d = self.shape.1;
+        let map = if self.params.map { d * d } else { 0 };
+        let own = if self.params.own {
+            d * self.learning.len()
+        } else {
+            0
+        };
+        map + own
+    }
+
+    fn learned(&self, point: &Array1<f64>) -> Learned {
+        let (tools, d) = self.shape;
+        let mut rest = point.iter().map(|&x| x as f32);
+        let map = self.params.map.then(|| {
+            let map = rest.by_ref().take(d * d).collect();
+            Array2::from_shape_vec((d, d), map).expect("d × d numbers")
+        });
+        let own = self.params.own.then(|| {
+            let mut own = Array2::zeros((tools, d));
+            for &tool in &self.learning {
+                own.row_mut(tool)
+                    .iter_mut()
+                    .for_each(|x| *x = rest.next().unwrap_or_default());
+            }
+            own
+        });
+        Learned { map, own }
+    }
+
+    /// The loss and its gradient.
+    fn evaluate(&self, point: &Array1<f64>) -> (f64, Array1<f64>) {
+        let Prototypes {
+            tools,
+            pairs,
+            left_out,
+            ..
+        } = self.prototypes;
+        let learned = self.learned(point);
+        let adapted = match &learned.map {
+            Some(map) => matrix_product(self.queries.view(), map.view()) + &self.queries,
+            None => self.queries.clone(),
+        };
+
+        // Row by row, scores become the derivatives of the loss by them.
+        let mut residuals = matrix_product(self.queries.view(), learned.tools(tools.view()).t());
+        let own: Vec<Residual> = residuals
+            .axis_iter_mut(Axis(0))
+            .into_par_iter()
+            .enumerate()
+            .map(|(row, scores)| {
+                let adapted = adapted.row(row);
+                let unknown = adapted.dot(&self.described.row(row));
+                let mut known = adapted.dot(&left_out.row(row));
+                if let Some(own) = &learned.own {
+                    known += self.queries.row(row).dot(&own.row(pairs[row].tool));
+                }
+                self.residual(row, scores, known.into(), unknown.into())
+            })
+            .collect();
+        let loss: f64 = own.iter().map(|residual| residual.loss).sum();
+
+        // What the pair's own tool adds, as its prototype is not the tool's.
+        let mut of_map = Array2::zeros(self.queries.raw_dim());
+        for (row, mut of_map) in of_map.rows_mut().into_iter().enumerate() {
+            let Residual { known, unknown, .. } = own[row];
+            Zip::from(&mut of_map)
+                .and(left_out.row(row))
+                .and(tools.row(pairs[row].tool))
+                .and(self.described.row(row))
+                .for_each(|of_map, &left_out, &whole, &described| {
+                    *of_map = known as f32 * (left_out - whole) + unknown as f32 * described;
+                });
+        }
+        let by_tool = matrix_product(self.queries.t(), residuals.view()); // d × tools
+        let (mut loss, mut gradient) = (loss, Vec::with_capacity(point.len()));
+        let mut penalise = |ridge: f64, x: f32, derivative: f32| {
+            let x = f64::from(x);
+            loss += ridge / 2.0 * x * x;
+            gradient.push(f64::from(derivative) + ridge * x);
+        };
+        if let Some(map) = &learned.map {
+            let derivative = matrix_product(by_tool.view(), tools.view())
+                + matrix_product(self.queries.t(), of_map.view());
+            let both = map.iter().zip(&derivative);
+            both.for_each(|(&x, &derivative)| penalise(self.params.ridge_map, x, derivative));
+        }
+        if let Some(own) = &learned.own {
+            for &tool in &self.learning {
+                let both = own.row(tool).into_iter().zip(by_tool.column(tool));
+                both.for_each(|(&x, &derivative)| penalise(self.params.ridge_own, x, derivative));
+            }
+        }
+        (loss, Array1::from(gradient))
+    }
+
+    /// Makes a pair's scores the derivatives of its loss by them. At the tool's place stands that of the tool with
+    /// outcomes, as `known` of the result.
+    fn residual(
+        &self,
+        row: usize,
+        mut scores: ArrayViewMut1<'_, f32>,
+        known: f64,
+        unknown: f64,
+    ) -> Residual {
+        let pair = &self.prototypes.pairs[row];
+        let PlusParams {
+            scale,
+            drop,
+            candidates,
+            ..
+        } = *self.params;
+        let drop = if self.labelled[row] { drop } else { 0.0 };
+        let versions = [(1.0 - drop, known), (drop, unknown)];
+        let is_wrong = |tool: ToolId| tool != pair.tool && !pair.also_right.contains(&tool);
+
+        let mut residual = Residual::default();
+        let list = match self.labelled[row] && candidates > 0.0 {
+            true => self.candidates[row],
+            false => &[],
+        };
+        let list: Vec<ToolId> = list
+            .iter()
+            .copied()
+            .filter(|&tool| is_wrong(tool))
+            .collect();
+        let mut of_list: Vec<f32> = list.iter().map(|&tool| scores[tool]).collect();
+        if !list.is_empty() {
+            residual.add(scale, candidates, versions, &mut of_list);
+        }
+
+        for &tool in pair.also_right.iter().chain([&pair.tool]) {
+            scores[tool] = f32::NEG_INFINITY;
+        }
+        let scores = scores
+            .into_slice()
+            .expect("a row's scores stand side by side");
+        residual.add(scale, 1.0, versions, scores);
+        for (tool, derivative) in list.into_iter().zip(of_list) {
+            scores[tool] += derivative;
+        }
+        scores[pair.tool] = residual.known as f32;
+        residual
+    }
+}
+
+impl Residual {
+    /// Adds a softmax loss: of a tool by its score in each version of a weight, against the others, whose scores
+    /// become their derivatives.
+    fn add(&mut self, scale: f64, weight: f64, versions: [(f64, f64); 2], others: &mut [f32]) {
+        let most = others.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let most = versions
+            .iter()
+            .fold(f64::from(most), |most, (_, score)| most.max(*score));
+        let mut sum = 0.0;
+        for other in others.iter_mut() {
+            *other = (scale as f32 * (*other - most as f32)).exp();
+            sum += f64::from(*other);
+        }
+        let mut of_others = 0.0;
+        let [known, unknown] = versions.map(|(share, score)| {
+            let own = (scale * (score - most)).exp();
+            let total = sum + own;
+            self.loss += weight * share * (total.ln() - scale * (score - most));
+            of_others += weight * share * scale / total;
+            weight * share * scale * (own / total - 1.0)
+        });
+        self.known += known;
+        self.unknown += unknown;
+        for other in others {
+            *other *= of_others as f32;
+        }
+    }
+}
+
+/// a·b, whose rows are worked out by several threads; each row in the same way for any number of them.
+fn matrix_product(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>) -> Array2<f32> {
+    const ROWS: usize = 64;
+
+    let mut product = Array2::zeros((a.nrows(), b.ncols()));
+    product
+        .axis_chunks_iter_mut(Axis(0), ROWS)
+        .into_par_iter()
+        .zip(a.axis_chunks_iter(Axis(0), ROWS))
+        .for_each(|(mut product, a)| general_mat_mul(1.0, &a, &b, 0.0, &mut product));
+    product
+}
