@@ -1,14 +1,15 @@
 //! `multi-vector`: several vectors for a tool that is asked for in several ways.
 //!
-//! Where a tool's successful queries Q⁺ form groups, their mean lies between the groups and near to none. So Q⁺ is cut
-//! into c clusters by k-means, and each gives a vector of its own, pulled from the tool's embedding e as Stage 1 pulls
-//! (without its push and its rounds):
+//! Where a tool's successful queries Q⁺ form groups, their mean lies between the groups and near to none. So Q⁺ is
+//! cut into c clusters by k-means, and each gives a vector of its own, pulled from the tool's embedding e as Stage 1
+//! pulls (without its push and its rounds):
 //!
 //! > vⱼ = normalise((1 − α)·e + α·mean(clusterⱼ)),   score(q, tool) = maxⱼ q·vⱼ
 //!
-//! The score is that of multi-prototype word vectors (Reisinger and Mooney 2010, *MaxSim*), the clustering Lloyd's from
-//! seeds by k-means++ (Arthur and Vassilvitskii 2007), linfa's. With one cluster it is Stage 1 with one round and β = 0.
-//! A tool without successes keeps its embedding alone. Serving scans every vector: c times the work at most.
+//! The score is that of multi-prototype word vectors (Reisinger and Mooney 2010, *MaxSim*), the clustering Lloyd's
+//! from seeds by k-means++ (Arthur and Vassilvitskii 2007), linfa's. With one cluster it is Stage 1 with one round
+//! and β = 0. A tool without successes keeps its embedding alone. Serving scans every vector: c times the work at
+//! most.
 
 use linfa::{DatasetBase, traits::Fit, traits::Predict};
 use linfa_clustering::KMeans;
@@ -32,8 +33,8 @@ pub struct MultiVectorParams {
     pub alpha: f64,
     /// c, how many vectors a tool has at most; at least 1.
     pub clusters: usize,
-    /// How many successes a cluster has at least, where a tool has several; at least 1. A tool gets fewer vectors before
-    /// one of its clusters has fewer.
+    /// How many successes a cluster has at least, where a tool has several; at least 1. A tool gets fewer vectors
+    /// before one of its clusters has fewer.
     pub least: usize,
 }
 

@@ -58,7 +58,8 @@ impl Calibration {
     }
 }
 
-/// Keeps the shared weights finite where the training queries leave no doubt, by so little that nothing else is moved.
+/// Keeps the shared weights finite where the training queries leave no doubt, by so little that nothing else is
+/// moved.
 const SHARED_PENALTY: f64 = 1e-3;
 
 /// Of the mean loss's gradient: less than makes a difference to a ranking.

@@ -40,8 +40,8 @@ pub struct HybridParams {
     /// held-out training queries ([`Training::ndcg`]), with vectors fitted to the others. Must be
     /// unset for the other fusions.
     pub weight: Option<f32>,
-    /// What a calibrated fusion's deviations and offsets per tool are kept small by; above 0. Unset, it is chosen from
-    /// 0.1, 1, 10 and 100 as the weight is, the largest of equal ones. Must be unset for the other fusions.
+    /// What a calibrated fusion's deviations and offsets per tool are kept small by; above 0. Unset, it is chosen
+    /// from 0.1, 1, 10 and 100 as the weight is, the largest of equal ones. Must be unset for the other fusions.
     pub penalty: Option<f64>,
 }
 

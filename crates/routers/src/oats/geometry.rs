@@ -1,5 +1,5 @@
-//! `geometry`: cosines after the cloud of vectors was centred, made round and freed of hubs. Reads no labels: a control
-//! that tells how much of a gain is not learned from outcomes at all.
+//! `geometry`: cosines after the cloud of vectors was centred, made round and freed of hubs. Reads no labels
+//! but those its base reads: a control that tells how much of a gain is not learned from outcomes at all.
 //!
 //! Embeddings lie in a narrow cone: what all of them share, and the few directions in which most of them differ, tell
 //! nothing about tools. With the mean m and the covariance C of all tool vectors and training queries,
@@ -10,16 +10,16 @@
 //! Su et al. 2021, *Whitening Sentence Representations*), with the covariance shrunk by s towards its mean diagonal,
 //! since d² numbers are estimated from few vectors (Ledoit and Wolf 2004). Tools are scored by cos(φ(q), φ(t)).
 //!
-//! Hubs are tools that are near to many queries, whatever is asked. Cross-domain similarity local scaling (Conneau et al.
-//! 2018, *Word Translation Without Parallel Data*, section 2.3) takes off how near a tool is to its k nearest queries:
-//! CSLS(q, t) = 2·cos(q, t) − r(q) − r(t). r(q) is the same for all tools of a request, so a tool's score is
+//! Hubs are tools that are near to many queries, whatever is asked. Cross-domain similarity local scaling (Conneau et
+//! al. 2018, *Word Translation Without Parallel Data*, section 2.3) takes off how near a tool is to its k nearest
+//! queries: CSLS(q, t) = 2·cos(q, t) − r(q) − r(t). r(q) is the same for all tools of a request, so a tool's score is
 //!
 //! > cos(φ(q), φ(t)) − r(t)/2,   r(t) = mean of the k largest cos(φ(qᵢ), φ(t)) over training queries qᵢ
 //!
 //! *Serving.* Without hubs, the length of φ(q) makes no difference, and with the unit vector u of φ(t) the rest is
-//! φ(q)·u = q·(Wᵀu) − m·(Wᵀu): a vector and an offset per tool, as cheap as SE. The offset −r(t)/2 stands beside
-//! a cosine, so it needs the length of φ(q): then queries are mapped, which costs d² with `whiten` and d without. Where φ
-//! is the identity, there is nothing to map.
+//! φ(q)·u = q·(Wᵀu) − m·(Wᵀu): a vector and an offset per tool, as cheap as SE. The offset −r(t)/2 stands beside a
+//! cosine, so it needs the length of φ(q): then queries are mapped, which costs d² with `whiten` and d without. Where
+//! φ is the identity, there is nothing to map.
 
 use linfa_linalg::eigh::EighInto;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
@@ -46,11 +46,11 @@ pub struct GeometryParams {
     pub base: ToolVectors,
     /// Whether the mean is taken off.
     pub centre: bool,
-    /// Whether all directions are made alike, and then s, how far the covariance is shrunk; 0 (not at all, which takes
-    /// more vectors than they have components) to 1 (to a multiple of the identity, which changes nothing).
+    /// Whether all directions are made alike, and then s, how far the covariance is shrunk; 0 (not at all, which
+    /// takes more vectors than they have components) to 1 (to a multiple of the identity, which changes nothing).
     pub whiten: Option<f64>,
-    /// Whether hubs are discounted, and then k, how many of the nearest training queries tell hubs; at least 1. All, if
-    /// there are fewer.
+    /// Whether hubs are discounted, and then k, how many of the nearest training queries tell hubs; at least 1. All,
+    /// if there are fewer.
     pub hubness: Option<usize>,
 }
 

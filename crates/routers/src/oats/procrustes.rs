@@ -4,9 +4,9 @@
 //!
 //! > Σ ‖R·q − t‖² + λ·‖R − I‖²
 //!
-//! Lengths do not change under R, so all that depends on it is −2·tr(Rᵀ·M) with M = Σ t·qᵀ + λ·I. Of a singular
-//! value decomposition M = U·S·Vᵀ, R = U·Vᵀ makes that trace largest: the sum of the singular values (Schönemann 1966,
-//! *A generalized solution of the orthogonal Procrustes problem*). λ → ∞ is the router it stands on.
+//! Lengths do not change under R, so all that depends on it is −2·tr(Rᵀ·M) with M = Σ t·qᵀ + λ·I. Of a singular value
+//! decomposition M = U·S·Vᵀ, R = U·Vᵀ makes that trace largest: the sum of the singular values (Schönemann 1966, *A
+//! generalized solution of the orthogonal Procrustes problem*). λ → ∞ is the router it stands on.
 //!
 //! (R·q)·t = q·(Rᵀt), and Rᵀt has length 1 again. So the tool vectors are turned once, and queries stay as they are:
 //! serving is [`Dense`] over other vectors. Unlike the ridge adapter's map, R cannot stretch: what it learns is a
