@@ -45,9 +45,10 @@
 //! | [`baselines`] | chance, words (BM25), static embeddings |
 //! | [`scan`] | the vectors of a catalogue, searched for the best k |
 //! | [`pipeline`] | embed → (adapt) → score → (re-rank) → top k |
-//! | [`oats`] | the stages of OATS, and the ridge adapter beside Stage 3 |
+//! | [`oats`] | the stages of OATS, and beside them the linear adapters and the geometry of vectors |
 //! | [`controls`] | logistic regression, nearest queries |
 //! | [`dense_int8`] | static or refined embeddings, a byte per component |
+//! | [`multi_vector`] | several vectors for a tool |
 //! | [`hybrid`], [`threshold`] | words and vectors fused; as many tools as score high enough |
 //! | [`rnn`], [`encoder`] | networks trained from scratch |
 //! | [`llm`] | the LLM that the others stand in for |
@@ -65,6 +66,7 @@ mod error;
 pub mod hybrid;
 mod learn;
 pub mod llm;
+pub mod multi_vector;
 pub mod oats;
 pub mod pipeline;
 pub mod process;

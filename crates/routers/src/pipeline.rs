@@ -60,6 +60,14 @@ impl Pipeline {
         }
     }
 
+    /// The same with this adapter in the place of its own.
+    pub(crate) fn with_adapter(self, adapter: impl Adapt + 'static) -> Self {
+        Self {
+            adapter: Some(Box::new(adapter)),
+            ..self
+        }
+    }
+
     /// The same stages over other tool vectors.
     pub(crate) fn with_tools(self, tools: Dense) -> Self {
         Self { tools, ..self }

@@ -10,7 +10,10 @@ use crate::{
     encoder::EncoderParams,
     hybrid::HybridParams,
     llm::LlmParams,
-    oats::{PlusParams, RidgeParams, S1Params, S2Params, S3Params},
+    multi_vector::MultiVectorParams,
+    oats::{
+        GeometryParams, PlusParams, ProcrustesParams, RidgeParams, S1Params, S2Params, S3Params,
+    },
     process::ProcessParams,
     rnn::RnnParams,
     threshold::ThresholdParams,
@@ -117,6 +120,12 @@ routers! {
     "oats-plus" => OatsPlus(PlusParams),
     /// The control of Stage 3: a linear map in closed form.
     "adapter-ridge" => AdapterRidge(RidgeParams),
+    /// The same with a rotation, which is folded into the tool vectors.
+    "adapter-procrustes" => AdapterProcrustes(ProcrustesParams),
+    /// Cosines after centring, whitening and discounting hubs; no labels are read.
+    "geometry" => Geometry(GeometryParams),
+    /// Several vectors for a tool, of clusters of its successes.
+    "multi-vector" => MultiVector(MultiVectorParams),
     /// Multinomial logistic regression on embeddings.
     "linear" => Linear(LinearParams),
     /// The nearest training queries vote.

@@ -30,13 +30,16 @@ pub(super) const WORSE: RGBColor = RGBColor(148, 0, 211);
 /// A router's colour: the palette of Okabe and Ito (2008), and where that ends, of Tol (2021); the
 /// colour-blind can read both.
 pub(super) fn colour(router: &str) -> RGBColor {
-    const FAMILIES: [(&str, RGBColor); 13] = [
+    const FAMILIES: [(&str, RGBColor); 16] = [
         ("dense", RGBColor(0, 114, 178)),
         ("bm25", RGBColor(230, 159, 0)),
         ("oats-s1", RGBColor(213, 94, 0)),
         ("oats-s2", RGBColor(204, 121, 167)),
         ("oats-s3", RGBColor(0, 158, 115)),
         ("adapter-ridge", RGBColor(86, 180, 233)),
+        ("adapter-procrustes", RGBColor(68, 170, 153)),
+        ("geometry", RGBColor(17, 119, 51)),
+        ("multi-vector", RGBColor(170, 68, 153)),
         ("rnn", RGBColor(136, 34, 85)),
         ("encoder", RGBColor(51, 34, 136)),
         ("linear", RGBColor(153, 153, 51)),
@@ -54,7 +57,7 @@ pub(super) fn colour(router: &str) -> RGBColor {
 /// A dash and the gap after it in pixels, of a router that is a variant of one whose colour it shares; `None` for
 /// a solid line. Variants of the same colour have dashes of their own.
 pub(super) fn dashes(router: &str) -> Option<(i32, i32)> {
-    const ENDS: [(&str, (i32, i32)); 9] = [
+    const ENDS: [(&str, (i32, i32)); 11] = [
         ("-se-no-outcomes", (2, 4)),
         ("-no-outcomes", (2, 8)),
         ("-se", (8, 4)),
@@ -64,6 +67,8 @@ pub(super) fn dashes(router: &str) -> Option<(i32, i32)> {
         ("-successes", (2, 4)),
         ("-reinforce", (8, 4)),
         ("-no-attention", (8, 4)),
+        ("-folded", (8, 4)),
+        ("-calibrated", (2, 4)),
     ];
     let end = ENDS.iter().find(|(end, _)| router.ends_with(end));
     end.map(|(_, dashes)| *dashes)
@@ -84,9 +89,14 @@ pub(crate) fn title(router: &str) -> &str {
         "oats-s1-gated" => "OATS-S1, gated",
         "oats-s3" => "OATS-S3",
         "adapter-ridge" => "ridge adapter",
+        "adapter-ridge-folded" => "ridge adapter, folded",
+        "adapter-procrustes" => "rotation",
+        "geometry" => "SE, centred",
+        "multi-vector" => "several vectors",
         "hybrid-rrf" => "BM25 + SE, by rank",
         "hybrid-sum" => "BM25 + SE, by score",
         "hybrid-sum-s1" => "BM25 + S1, by score",
+        "hybrid-calibrated" => "BM25 + SE, calibrated",
         "linear" => "logistic regression",
         "knn" => "nearest queries",
         "rnn" => "RNN",

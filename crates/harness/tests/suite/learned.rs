@@ -13,7 +13,7 @@ use crate::{
 
 /// What is fitted beside every kind's defaults: kinds whose defaults leave out a part that learns from
 /// labels, and logs, which are drawn from labels. Label, kind with settings, and outcomes.
-const VARIANTS: [(&str, &str, &str); 12] = [
+const VARIANTS: [(&str, &str, &str); 13] = [
     ("oats-s1-gated", r#"kind = "oats-s1", gate = true"#, "all"),
     (
         "oats-s2-s1",
@@ -28,6 +28,11 @@ const VARIANTS: [(&str, &str, &str); 12] = [
     (
         "hybrid-sum",
         r#"kind = "hybrid", fusion = "weighted-sum", base = { kind = "oats-s1" }"#,
+        "all",
+    ),
+    (
+        "hybrid-calibrated",
+        r#"kind = "hybrid", fusion = "calibrated", base = { kind = "oats-s1" }"#,
         "all",
     ),
     ("rnn-sequence", r#"kind = "rnn", head = "sequence""#, "all"),
@@ -117,7 +122,7 @@ fn permuting_the_test_labels_changes_no_fitted_parameter() {
         }
     }
     // The same change in training shows in whatever learns, so the comparison could have failed.
-    let (kinds, variants) = learning.split_at(9);
+    let (kinds, variants) = learning.split_at(11);
     assert_eq!(variants, VARIANTS.map(|(label, ..)| label));
     assert_eq!(
         kinds,
@@ -126,6 +131,8 @@ fn permuting_the_test_labels_changes_no_fitted_parameter() {
             "oats-s2",
             "oats-s3",
             "adapter-ridge",
+            "adapter-procrustes",
+            "multi-vector",
             "linear",
             "knn",
             "threshold",

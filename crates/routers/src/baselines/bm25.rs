@@ -124,12 +124,10 @@ impl Bm25 {
     pub(crate) fn catalogue_size(&self) -> usize {
         self.texts.len()
     }
-}
 
-impl Router for Bm25 {
-    /// Scores are ≥ 0; a tool that shares no word with the request scores 0.
-    fn rank(&self, request: &Request<'_>, k: usize) -> Vec<Ranked> {
-        let asked = self.embedder.embed(&split_identifiers(request.text));
+    /// Every tool's score for a text.
+    pub(crate) fn scores(&self, text: &str) -> Vec<f32> {
+        let asked = self.embedder.embed(&split_identifiers(text));
         let mut scores = vec![0.0; self.texts.len()];
         for &(tool, gain) in asked
             .indices()
@@ -138,6 +136,14 @@ impl Router for Bm25 {
         {
             scores[tool] += gain;
         }
+        scores
+    }
+}
+
+impl Router for Bm25 {
+    /// Scores are ≥ 0; a tool that shares no word with the request scores 0.
+    fn rank(&self, request: &Request<'_>, k: usize) -> Vec<Ranked> {
+        let scores = self.scores(request.text);
         top_k(request, self.texts.len(), k, |tool| scores[tool])
     }
 

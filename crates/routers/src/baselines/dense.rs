@@ -25,7 +25,7 @@ impl Dense {
         Ok(Self::new(training.tool_embeddings.to_owned()))
     }
 
-    /// Serves the given unit vectors, one row a tool.
+    /// Serves the given vectors, one row a tool. Scores are cosines if they have length 1.
     pub(crate) fn new(tools: Array2<f32>) -> Self {
         Self {
             tools: Screened::new(tools),

@@ -1,11 +1,14 @@
-//! The stages of OATS (arXiv 2603.13426), and the closed-form control beside Stage 3.
+//! The stages of OATS (arXiv 2603.13426), and the closed-form controls beside Stages 1 and 3.
 //!
 //! Where no training query has a tool that is known to be right, every one of them serves the tool
 //! vectors it stands on.
 
+mod geometry;
+mod lambda;
 mod offsets;
 mod outcomes;
 mod plus;
+mod procrustes;
 mod retrieval;
 mod ridge;
 mod s1;
@@ -14,8 +17,10 @@ mod s3;
 pub mod solve;
 mod tool_vectors;
 
+pub use geometry::GeometryParams;
 pub use outcomes::Negatives;
 pub use plus::PlusParams;
+pub use procrustes::ProcrustesParams;
 pub use ridge::RidgeParams;
 pub use s1::{Refinement, S1Params};
 pub use s2::{Feature, S2Params};

@@ -7,12 +7,15 @@
 //!
 //! Shrinking towards the identity instead of zero makes λ → ∞ the router it stands on. With B = A − I
 //! that is ridge regression (Hoerl and Kennard 1970) of t − q on q: (Σqqᵀ + λI)·Bᵀ = Σq(t − q)ᵀ.
-//! Serving compares normalise(A·q) with the tool vectors.
+//! Serving compares normalise(A·q) with the tool vectors. Since (A·q)·t = q·(Aᵀt), and the length of A·q is the
+//! same for all tools, comparing q with Aᵀt ranks alike; those vectors need not have length 1.
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::{ToolVectors, has_successes, outcomes::successes, product, solve::solve, unit_or};
+use super::{
+    ToolVectors, has_successes, lambda, outcomes::successes, product, solve::solve, unit_or,
+};
 use crate::{
     Error, Router, RouterKind, State, Training,
     baselines::Dense,
@@ -20,12 +23,6 @@ use crate::{
 };
 
 const KIND: &str = "adapter-ridge";
-
-/// What λ is chosen from where it is not set, on held-out queries: the first, nearest to the identity,
-/// if there are none.
-const LAMBDAS: [f64; 5] = [1000.0, 100.0, 10.0, 1.0, 0.1];
-/// The share of the training queries that λ is chosen by, to about 1,000.
-const VALIDATION: f64 = 0.2;
 
 /// Hyper-parameters of the linear adapter.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,6 +34,9 @@ pub struct RidgeParams {
     /// 1,000 by NDCG@5 over a held-out fifth of the training queries (at most about 1,000); the largest of
     /// equal ones.
     pub lambda: Option<f64>,
+    /// Whether the tool vectors take the map over, which leaves nothing to do to queries. Rankings are the same, but
+    /// for rounding; scores are no cosines then, but those times the length of A·q.
+    pub fold: bool,
 }
 
 impl RouterKind for RidgeParams {
@@ -44,12 +44,7 @@ impl RouterKind for RidgeParams {
 
     fn check(&self) -> Result<(), Error> {
         self.base.check()?;
-        match self.lambda {
-            Some(lambda) if !(lambda.is_finite() && lambda > 0.0) => {
-                Err(Error::setting(KIND, "lambda", &lambda, "a number above 0"))
-            }
-            _ => Ok(()),
-        }
+        lambda::check(KIND, self.lambda)
     }
 
     /// Solves for the map.
@@ -63,12 +58,22 @@ impl RouterKind for RidgeParams {
         if !has_successes(training) {
             return Ok(Box::new(Pipeline::plain(tools)));
         }
+        let adapted = |moments: &Moments, tools: &Dense, lambda| {
+            Ok(Pipeline::adapted(
+                LinearMap::new(&moments.map(lambda)?),
+                tools.clone(),
+            ))
+        };
         let lambda = match self.lambda {
             Some(lambda) => lambda,
-            None => self.choose_lambda(training)?,
+            None => lambda::choose(training, self.base, Moments::of, adapted)?,
         };
-        let map = Moments::of(training, &tools).map(lambda)?;
-        Ok(Box::new(Pipeline::adapted(map, tools)))
+        let transposed = Moments::of(training, &tools).map(lambda)?;
+        Ok(Box::new(if self.fold {
+            Pipeline::plain(folded(&transposed, &tools))
+        } else {
+            Pipeline::adapted(LinearMap::new(&transposed), tools)
+        }))
     }
 
     fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
@@ -76,26 +81,10 @@ impl RouterKind for RidgeParams {
     }
 }
 
-impl RidgeParams {
-    fn choose_lambda(&self, training: &Training<'_>) -> Result<f64, Error> {
-        let (fit, validation) = training.fit_and_validation(VALIDATION);
-        let part = training.part(&fit);
-        let tools = self.base.fit(&part.view())?;
-        let moments = Moments::of(&part.view(), &tools);
-        let (mut best, mut chosen) = (None, LAMBDAS[0]);
-        for lambda in LAMBDAS {
-            let router = Pipeline::adapted(moments.map(lambda)?, tools.clone());
-            let score = training.ndcg(&router, &validation);
-            training.progress.say(&format!(
-                "λ {lambda}: validation {}",
-                score.map_or("none".to_owned(), |score| format!("{score:.4}"))
-            ));
-            if score > best {
-                (best, chosen) = (score, lambda);
-            }
-        }
-        Ok(chosen)
-    }
+/// The tool vectors t as Aᵀt; `transposed` is Aᵀ (d × d).
+pub(super) fn folded(transposed: &Array2<f64>, tools: &Dense) -> Dense {
+    let tools = tools.tool_embeddings().mapv(f64::from);
+    Dense::new(tools.dot(&transposed.t()).mapv(|x| x as f32))
 }
 
 /// Sums over the pairs of a query q and a right tool t (both d × d).
@@ -125,7 +114,8 @@ impl Moments {
         }
     }
 
-    fn map(&self, lambda: f64) -> Result<LinearMap, Error> {
+    /// Aᵀ.
+    fn map(&self, lambda: f64) -> Result<Array2<f64>, Error> {
         let mut regularised = self.queries.clone();
         regularised.diag_mut().mapv_inplace(|x| x + lambda);
         let mut transposed =
@@ -134,9 +124,7 @@ impl Moments {
                 problem,
             })?;
         transposed.diag_mut().mapv_inplace(|x| x + 1.0);
-        Ok(LinearMap {
-            transposed: transposed.mapv(|x| x as f32),
-        })
+        Ok(transposed)
     }
 }
 
@@ -147,6 +135,12 @@ struct LinearMap {
 }
 
 impl LinearMap {
+    fn new(transposed: &Array2<f64>) -> Self {
+        Self {
+            transposed: transposed.mapv(|x| x as f32),
+        }
+    }
+
     fn restore(state: &State, tools: &Dense) -> Result<Self, Error> {
         let transposed: Array2<f32> = state.array("transposed")?;
         let dimension = tools.tool_embeddings().ncols();

@@ -2,7 +2,7 @@
 //!
 //! [`Vectors`] holds the tools' vectors as they are, [`Quantised`] with a byte per component, which
 //! takes a quarter of the memory and, as large scans wait for memory, of the time. [`Screened`] has both, and
-//! gives the exact ranking in little more time than the bytes take.
+//! gives the exact ranking in little more time than the bytes take. [`Grouped`] has several vectors for a tool.
 //!
 //! ```
 //! use ndarray::array;
@@ -32,8 +32,10 @@
 //! at least k + 16 (but not for more than the pool has).
 
 mod dot;
+mod grouped;
 mod screened;
 
+pub use grouped::Grouped;
 pub use screened::Screened;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};

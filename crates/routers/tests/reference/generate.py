@@ -1,12 +1,23 @@
 """Writes the figures that the tests of oats-routers must agree with.
 
-    pip install numpy==2.4.6
+    pip install numpy==2.4.6 scipy==1.17.1
     python generate.py
 
 s1.json    A random problem and its refined tool vectors under several settings, in float64 and
            directly from the update rule: one tool and one query at a time.
 ridge.json A random problem and its linear maps for several λ, in float64 by least squares on the stacked
            system, not by the normal equations.
+procrustes.json
+           The same problem's tool vectors, turned by SciPy's orthogonal Procrustes solution of the stacked system.
+geometry.json
+           Scores of its first queries after centring, whitening (by SciPy's matrix square root) and CSLS, one pair of a query and a tool
+           at a time, mapping both.
+multi_vector.json
+           Tools whose queries scatter around one, two or three directions, and the vectors of those groups, which k-means
+           has to find.
+calibrated.json
+           Texts, vectors and the weights of a calibrated fusion, by SciPy's BFGS with gradients by finite
+           differences.
 bm25.json  Tool texts, requests and BM25 scores, from the formula. The words are such that removing
            stop words and stemming leave them as they are.
 
@@ -20,6 +31,8 @@ import platform
 from pathlib import Path
 
 import numpy as np
+import scipy.special
+from scipy import linalg, optimize
 
 SEED = 20260313
 HERE = Path(__file__).parent
@@ -128,6 +141,164 @@ def ridge_reference():
     }
 
 
+def procrustes_reference():
+    """Shrinking towards the identity is d more pairs: √λ·eᵢ is to become √λ·eᵢ."""
+    tools, queries, relevant = s1_problem(np.random.default_rng(SEED), queries=60, d=10)
+    pairs = [(query, tool) for query, grades in enumerate(relevant) for tool, _ in grades]
+    asked = queries[[query for query, _ in pairs]]
+    right = tools[[tool for _, tool in pairs]]
+    cases = []
+    for shrinkage in [0.01, 1.0, 30.0, 1e6]:
+        identity = math.sqrt(shrinkage) * np.eye(tools.shape[1])
+        stacked = np.vstack([asked, identity]), np.vstack([right, identity])
+        transposed, _ = linalg.orthogonal_procrustes(*stacked)  # rows: q·Rᵀ ≈ t
+        cases.append({"lambda": shrinkage, "turned": (tools @ transposed.T).round(8).tolist()})
+    return {
+        "tools": tools.tolist(),
+        "queries": queries.tolist(),
+        "relevant": relevant,
+        "cases": cases,
+    }
+
+
+GEOMETRY_SETTINGS = [
+    {},
+    {"centre": False},
+    {"whiten": 0.1},
+    {"whiten": 1.0},
+    {"centre": False, "whiten": 0.3},
+    {"centre": False, "hubness": 5},
+    {"hubness": 1},
+    {"whiten": 0.2, "hubness": 10},
+    {"centre": False, "whiten": 0.2, "hubness": 1000},
+]
+
+
+def geometry_scores(tools, queries, centre=True, whiten=None, hubness=None):
+    """Queries × tools. Without hubs, times the length of the mapped query, as they are served."""
+    everything = np.vstack([tools, queries])
+    mean, d = everything.mean(axis=0), tools.shape[1]
+    matrix = np.eye(d)
+    if whiten is not None:
+        covariance = np.cov(everything, rowvar=False, bias=True)
+        target = np.trace(covariance) / d * np.eye(d)
+        matrix = np.linalg.inv(linalg.sqrtm((1 - whiten) * covariance + whiten * target))
+    shift = mean if centre else np.zeros(d)
+
+    def mapped(vector):
+        return matrix @ (vector - shift)
+
+    def cosine(query, tool):
+        one, other = mapped(query), mapped(tool)
+        return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+
+    scores = np.array([[cosine(query, tool) for tool in tools] for query in queries])
+    if hubness is None:
+        return scores * np.array([[np.linalg.norm(mapped(query))] for query in queries])
+    nearest = np.sort(scores, axis=0)[::-1][:hubness]
+    return scores - nearest.mean(axis=0) / 2
+
+
+def geometry_reference():
+    rng = np.random.default_rng(SEED)
+    tools, queries, relevant = s1_problem(rng, queries=60, d=10)
+    common = normalised(rng.normal(size=10))  # a narrow cone, as embeddings are in
+    tools, queries = (normalised(x + 0.8 * common).round(6) for x in (tools, queries))
+    return {
+        "tools": tools.tolist(),
+        "queries": queries.tolist(),
+        "relevant": relevant,
+        "cases": [
+            {"settings": settings, "scores": geometry_scores(tools, queries, **settings)[:12].round(8).tolist()}
+            for settings in GEOMETRY_SETTINGS
+        ],
+    }
+
+
+def multi_vector_reference(d=12, alpha=0.3):
+    """Tool i has i + 1 groups of 8 queries each (the last tool no query), far apart and in mixed order."""
+    rng = np.random.default_rng(SEED)
+    tools = normalised(rng.normal(size=(4, d))).round(6)
+    queries, relevant, groups = [], [], []
+    for tool, count in enumerate([1, 2, 3, 0]):
+        directions = linalg.qr(rng.normal(size=(d, d)))[0][:count]
+        for group, direction in enumerate(directions):
+            for _ in range(8):
+                queries.append(direction + 0.1 * rng.normal(size=d))
+                relevant.append([[tool, 1]])
+                groups.append((tool, group))
+    order = rng.permutation(len(queries))
+    queries = normalised(np.array(queries)[order]).round(6)
+    groups = [groups[place] for place in order]
+
+    def vectors(tool, count):
+        own = [[place for place, group in enumerate(groups) if group == (tool, g)] for g in range(count)]
+        means = [queries[places].mean(axis=0) for places in own]
+        return normalised(np.array([(1 - alpha) * tools[tool] + alpha * mean for mean in means]))
+
+    expected = [vectors(0, 1), vectors(1, 2), vectors(2, 3), tools[3:]]
+    return {
+        "tools": tools.tolist(),
+        "queries": queries.tolist(),
+        "relevant": [relevant[place] for place in order],
+        "vectors": [matrix.round(8).tolist() for matrix in expected],
+    }
+
+
+def calibrated_reference(tools=8, queries=120, d=6):
+    """Some tools are named by their queries, some pointed at; tool 7 is right for none, so it is no class."""
+    rng = np.random.default_rng(SEED)
+    names = BM25_WORDS[:tools]
+    vectors = normalised(rng.normal(size=(tools, d))).round(6)
+    texts, asked, relevant = [], [], []
+    for query in range(queries):
+        right = int(rng.choice(tools - 1, p=np.arange(1, tools) / 28))
+        named = right if rng.random() < [0.9, 0.1][right % 2] else int(rng.integers(tools))
+        texts.append(names[named])
+        asked.append(vectors[right] + 0.9 * rng.normal(size=d))
+        other = int((right + 3) % (tools - 1))
+        relevant.append([[right, 1]] + ([[other, 1]] if query % 9 == 0 else []))
+    asked = normalised(np.array(asked)).round(6)
+    documents = [[name] for name in names]
+    words = np.array([bm25(documents, [text], 1.2, 0.75) for text in texts])
+    scale = words.max(axis=1).mean()
+    known = tools - 1
+    target = np.zeros((queries, known))
+    for query, grades in enumerate(relevant):
+        target[query, [tool for tool, _ in grades]] = 1 / len(grades)
+    cosines, found = (asked @ vectors.T)[:, :known], words[:, :known] / scale
+
+    def parts(x):
+        return x[0], x[1], x[2 : 2 + known], x[2 + known :]
+
+    def loss(x, penalty):
+        cosine, shared, deviations, offsets = parts(x)
+        scores = cosine * cosines + (shared + deviations) * found + offsets
+        entropy = -(target * (scores - scipy.special.logsumexp(scores, axis=1, keepdims=True))).sum()
+        return entropy + 1e-3 / 2 * (cosine**2 + shared**2) + penalty / 2 * (x[2:] ** 2).sum()
+
+    cases = []
+    for penalty in [0.1, 1.0, 50.0]:
+        start = np.zeros(2 + 2 * known)
+        for _ in range(3):  # anew from where rounding of the differences ended it
+            start = optimize.minimize(loss, start, (penalty,), method="BFGS", options={"gtol": 1e-7}).x
+        cosine, shared, deviations, offsets = parts(start)
+        cases.append({
+            "penalty": penalty,
+            "cosine": round(float(cosine), 5),
+            "words": [*((shared + deviations) / scale).round(5).tolist(), round(float(shared / scale), 5)],
+            "offsets": [*offsets.round(5).tolist(), 0.0],
+        })
+    return {
+        "names": names,
+        "texts": texts,
+        "tools": vectors.tolist(),
+        "queries": asked.tolist(),
+        "relevant": relevant,
+        "cases": cases,
+    }
+
+
 BM25_WORDS = ["rain", "wind", "map", "hotel", "bank", "stock", "film", "song", "train", "road"]
 
 
@@ -167,11 +338,11 @@ def bm25_reference():
     }
 
 
-def write(name, reference):
+def write(name, reference, **versions):
     header = {
         "generated_by": "generate.py",
         "seed": SEED,
-        "versions": {"python": platform.python_version(), "numpy": np.__version__},
+        "versions": {"python": platform.python_version(), "numpy": np.__version__, **versions},
     }
     text = json.dumps({**header, **reference}, separators=(",", ":"))
     # A line a row, so that a difference can be read.
@@ -182,3 +353,7 @@ def write(name, reference):
 write("s1.json", s1_reference())
 write("ridge.json", ridge_reference())
 write("bm25.json", bm25_reference())
+write("procrustes.json", procrustes_reference(), scipy=scipy.__version__)
+write("geometry.json", geometry_reference(), scipy=scipy.__version__)
+write("multi_vector.json", multi_vector_reference(), scipy=scipy.__version__)
+write("calibrated.json", calibrated_reference(), scipy=scipy.__version__)

@@ -1,14 +1,18 @@
 //! Fusion of words and vectors.
 
-use ndarray::{Array2, array};
+use ndarray::{Array2, Ix1, array};
 use oats_routers::{
-    Error, Request, RouterKind,
+    Error, Request, Router, RouterKind,
+    baselines::Bm25Params,
     hybrid::{Fusion, HybridParams},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::common::{Problem, asks, query, tool, tools_of};
+use crate::{
+    common::{Problem, asks, part, query, reference, tool, tools_of},
+    oats::of_reference,
+};
 
 /// The vectors rank rain, sun, snow, wind for a request that points east.
 fn weather() -> Problem {
@@ -180,4 +184,119 @@ fn a_weight_is_checked_and_refused_for_reciprocal_ranks() {
             "{error}"
         );
     }
+}
+
+fn calibrated(penalty: Option<f64>) -> HybridParams {
+    HybridParams {
+        fusion: Fusion::Calibrated,
+        penalty,
+        ..HybridParams::default()
+    }
+}
+
+#[test]
+fn calibrated_weights_agree_with_scipy() {
+    let reference = reference("calibrated.json");
+    let mut problem = of_reference(&reference);
+    let names: Vec<String> = part(&reference, "names");
+    problem.tools = names.iter().map(|name| tool(name, "")).collect();
+    let texts: Vec<String> = part(&reference, "texts");
+    for (query, text) in problem.queries.iter_mut().zip(texts) {
+        query.text = text;
+    }
+    for case in reference["cases"].as_array().unwrap() {
+        let penalty: f64 = part(case, "penalty");
+        let router = calibrated(Some(penalty)).fit(&problem.training()).unwrap();
+        let state = router.state().nested("calibration");
+        let [words, offsets]: [Vec<f32>; 2] =
+            ["words", "offsets"].map(|name| state.array::<Ix1>(name).unwrap().to_vec());
+        let cosine: f32 = state.read("cosine").unwrap();
+        let off = |found: &[f32], name: &str| {
+            let expected: Vec<f32> = part(case, name);
+            assert_eq!(found.len(), expected.len());
+            let off = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+            off.fold(0.0, f32::max)
+        };
+        let expected: f32 = part(case, "cosine");
+        let off = (cosine - expected)
+            .abs()
+            .max(off(&words, "words"))
+            .max(off(&offsets, "offsets"));
+        assert!(off < 2e-3, "penalty {penalty}: off by {off}");
+        for number in 0..20 {
+            let request = problem.request(number);
+            let vectors = problem
+                .tool_embeddings
+                .dot(&problem.query_embeddings.row(number));
+            let found = Bm25Params::default().fit(&problem.training()).unwrap();
+            let found = found.rank(&request, 100);
+            for ranked in router.rank(&request, 100) {
+                let bm25 = found
+                    .iter()
+                    .find(|other| other.tool == ranked.tool)
+                    .unwrap();
+                let score = cosine * vectors[ranked.tool]
+                    + words[ranked.tool] * bm25.score
+                    + offsets[ranked.tool];
+                assert!((ranked.score - score).abs() < 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
+fn calibration_follows_what_carries_the_label() {
+    for (words, vectors) in [(true, false), (false, true), (true, true)] {
+        let problem = named_or_pointed_at(words, vectors);
+        let training = problem.training();
+        let rows: Vec<usize> = (0..60).collect();
+        let router = calibrated(None).fit(&training).unwrap();
+        let ndcg = training.ndcg(&*router, &rows).unwrap();
+        assert!(ndcg > 0.999, "{words} {vectors}: {ndcg}");
+    }
+}
+
+/// A penalty that leaves no room for deviations leaves the shared weights alone.
+#[test]
+fn the_heaviest_penalty_treats_all_tools_alike() {
+    let problem = named_or_pointed_at(true, true);
+    let router = calibrated(Some(1e9)).fit(&problem.training()).unwrap();
+    let state = router.state().nested("calibration");
+    let [words, offsets] = ["words", "offsets"].map(|name| state.array::<Ix1>(name).unwrap());
+    assert!(
+        words
+            .iter()
+            .all(|&x| x > 0.0 && (x - words[0]).abs() < 1e-4)
+    );
+    assert!(offsets.iter().all(|x| x.abs() < 1e-4));
+}
+
+#[test]
+fn without_successes_calibrated_scores_are_cosines() {
+    let request = east("snow");
+    let scores = scores(calibrated(None), &request);
+    assert_near(&scores, &[0.8, 1.0, 0.6, 0.0]);
+}
+
+#[test]
+fn a_penalty_is_checked_and_refused_for_the_other_fusions() {
+    let mut other = weighted(0.5);
+    other.penalty = Some(1.0);
+    let mut rank = calibrated(Some(1.0));
+    rank.fusion = Fusion::ReciprocalRank;
+    let bad = [0.0, -1.0, f64::NAN, f64::INFINITY].map(|penalty| calibrated(Some(penalty)));
+    for params in bad.into_iter().chain([other, rank]) {
+        let error = params.check().unwrap_err();
+        assert!(
+            error.to_string().starts_with("hybrid: penalty is "),
+            "{error}"
+        );
+    }
+    let mut weighted = weighted(0.5);
+    weighted.fusion = Fusion::Calibrated;
+    let error = weighted.check().unwrap_err();
+    assert!(
+        error.to_string().starts_with("hybrid: weight is 0.5"),
+        "{error}"
+    );
 }

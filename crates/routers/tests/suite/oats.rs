@@ -1,4 +1,4 @@
-//! What holds for every stage that is fitted on top of tool vectors: the re-ranker and both adapters.
+//! What holds for every stage that is fitted on top of tool vectors: the re-ranker and the adapters.
 
 use ndarray::{Array2, array};
 use oats_datasets::{Outcome, ToolId};
@@ -8,7 +8,7 @@ use oats_routers::{
 
 use crate::common::{Problem, in_thread_pools, part, query, tool};
 
-const STAGES: [&str; 3] = ["oats-s2", "oats-s3", "adapter-ridge"];
+const STAGES: [&str; 4] = ["oats-s2", "oats-s3", "adapter-ridge", "adapter-procrustes"];
 const BASES: [&str; 2] = ["", "\n[base]\nkind = \"oats-s1\""];
 
 pub(crate) fn spec(text: &str) -> RouterSpec {
@@ -33,7 +33,7 @@ fn stages() -> Vec<RouterSpec> {
     let mut stages = Vec::new();
     for base in BASES {
         for kind in STAGES {
-            let settings = if kind == "adapter-ridge" {
+            let settings = if kind.starts_with("adapter-") {
                 ""
             } else {
                 "epochs = 3"
@@ -126,6 +126,7 @@ fn base(stage: &RouterSpec) -> RouterSpec {
         RouterSpec::OatsS2(params) => params.base,
         RouterSpec::OatsS3(params) => params.base,
         RouterSpec::AdapterRidge(params) => params.base,
+        RouterSpec::AdapterProcrustes(params) => params.base,
         other => panic!("{other:?}"),
     };
     match base {
@@ -222,7 +223,7 @@ fn every_fit_and_every_number_of_threads_gives_the_same_state() {
             ..problem.clone()
         };
         let other = stage.fit(&other_seed.training()).unwrap().state();
-        let draws = stage.kind() != "adapter-ridge"; // but for how λ is chosen
+        let draws = !stage.kind().starts_with("adapter-"); // but for how λ is chosen
         assert!(!draws || other != first, "{stage:?}");
     }
 }

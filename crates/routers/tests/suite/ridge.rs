@@ -4,7 +4,7 @@ use ndarray::{Array2, Ix2};
 use oats_routers::oats::solve;
 
 use crate::{
-    common::{Problem, part, reference},
+    common::{Problem, part, reference, tools_of},
     oats::{assert_ranks_as_dense, between, matrix, ndcg, of_reference, spec},
 };
 
@@ -48,6 +48,34 @@ fn an_unset_lambda_is_chosen_by_what_helps() {
     assert!(chosen > useless + 0.1, "{useless} → {chosen}");
     let grid = ["0.1", "1", "10", "100", "1000"].map(|lambda| score(&format!("lambda = {lambda}")));
     assert!(grid.contains(&chosen), "{chosen} is none of {grid:?}");
+}
+
+#[test]
+fn a_folded_map_ranks_alike() {
+    let problem = Problem::random(4, 30, 200, 16);
+    for settings in [
+        "lambda = 1",
+        "",
+        "lambda = 1\nbase = { kind = \"oats-s1\" }",
+    ] {
+        let [unfolded, folded] = ["false", "true"].map(|fold| {
+            let stage = spec(&format!(
+                "kind = \"adapter-ridge\"\nfold = {fold}\n{settings}"
+            ));
+            stage.fit(&problem.training()).unwrap()
+        });
+        assert_eq!(folded.state().parameters(), 30 * 16);
+        for query in 0..200 {
+            let request = problem.request(query);
+            let [unfolded, folded] = [&unfolded, &folded].map(|router| router.rank(&request, 30));
+            assert_eq!(tools_of(&unfolded), tools_of(&folded));
+            // All scores differ by one factor.
+            let factor = folded[0].score / unfolded[0].score;
+            for (unfolded, folded) in unfolded.iter().zip(&folded) {
+                assert!((unfolded.score * factor - folded.score).abs() < 1e-5);
+            }
+        }
+    }
 }
 
 /// XᵀX + I is positive definite for any X.

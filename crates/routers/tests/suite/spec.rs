@@ -10,7 +10,7 @@ use oats_routers::{
 
 use crate::common::{Problem, asks};
 
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 18] = [
     "random",
     "bm25",
     "dense",
@@ -19,6 +19,9 @@ const KINDS: [&str; 15] = [
     "oats-s2",
     "oats-s3",
     "adapter-ridge",
+    "adapter-procrustes",
+    "geometry",
+    "multi-vector",
     "linear",
     "knn",
     "hybrid",
@@ -133,6 +136,10 @@ fn unknown_kinds_and_fields_are_refused_by_name() {
         ("oats-s2", "features"),
         ("oats-s3", "tau"),
         ("adapter-ridge", "alpha"),
+        ("adapter-procrustes", "fold"),
+        ("geometry", "center"),
+        ("multi-vector", "base"),
+        ("hybrid", "scale"),
     ] {
         let message = refusal(&format!("kind = \"{kind}\"\n{field} = 1"));
         assert!(
@@ -155,6 +162,11 @@ fn values_of_the_wrong_type_are_refused_by_field() {
         ("oats-s2", "top_k", "-1"),
         ("oats-s3", "residual", "0"),
         ("adapter-ridge", "lambda", "\"any\""),
+        ("adapter-ridge", "fold", "1"),
+        ("geometry", "whiten", "true"),
+        ("geometry", "hubness", "-1"),
+        ("multi-vector", "clusters", "0.5"),
+        ("hybrid", "fusion", "\"logistic\""),
     ] {
         let message = refusal(&format!("kind = \"{kind}\"\n{field} = {value}"));
         assert!(
@@ -186,6 +198,12 @@ fn values_out_of_range_are_refused_by_router_and_field() {
         ("oats-s3", "learning_rate", &["0", "-0.1", "inf", "nan"]),
         ("oats-s3", "validation", &["0", "1", "nan"]),
         ("adapter-ridge", "lambda", &["0", "-0.1", "inf", "nan"]),
+        ("adapter-procrustes", "lambda", &["0", "-0.1", "inf", "nan"]),
+        ("geometry", "whiten", &["-0.1", "1.1", "nan"]),
+        ("geometry", "hubness", &["0"]),
+        ("multi-vector", "alpha", &["-0.1", "1.1", "nan"]),
+        ("multi-vector", "clusters", &["0"]),
+        ("multi-vector", "least", &["0"]),
     ] {
         for value in values {
             let (router, named, message) =
@@ -201,7 +219,15 @@ fn values_out_of_range_are_refused_by_router_and_field() {
     let (router, field, _) =
         out_of_range("kind = \"oats-s3\"\nin_batch = false\nhard_negatives = 0");
     assert_eq!((router, field), ("oats-s3", "hard_negatives"));
-    for kind in ["dense-int8", "oats-s2", "oats-s3", "adapter-ridge"] {
+    for kind in [
+        "dense-int8",
+        "oats-s2",
+        "oats-s3",
+        "adapter-ridge",
+        "adapter-procrustes",
+        "geometry",
+        "hybrid",
+    ] {
         let (router, field, _) = out_of_range(&format!(
             "kind = \"{kind}\"\n[base]\nkind = \"oats-s1\"\nbeta = -1"
         ));

@@ -264,21 +264,25 @@ impl Residual {
     /// become their derivatives.
     fn add(&mut self, scale: f64, weight: f64, versions: [(f64, f64); 2], others: &mut [f32]) {
         let most = others.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let most = versions
-            .iter()
-            .fold(f64::from(most), |most, (_, score)| most.max(*score));
+        if most == f32::NEG_INFINITY {
+            others.fill(0.0);
+            return; // nothing competes
+        }
         let mut sum = 0.0;
         for other in others.iter_mut() {
-            *other = (scale as f32 * (*other - most as f32)).exp();
+            *other = (scale as f32 * (*other - most)).exp();
             sum += f64::from(*other);
         }
+        let most = scale * f64::from(most);
+        let log_others = most + sum.ln();
         let mut of_others = 0.0;
         let [known, unknown] = versions.map(|(share, score)| {
-            let own = (scale * (score - most)).exp();
-            let total = sum + own;
-            self.loss += weight * share * (total.ln() - scale * (score - most));
-            of_others += weight * share * scale / total;
-            weight * share * scale * (own / total - 1.0)
+            let (weight, score) = (weight * share, scale * score);
+            let larger = log_others.max(score);
+            let log_total = larger + (-(log_others - score).abs()).exp().ln_1p();
+            self.loss += weight * (log_total - score);
+            of_others += weight * scale * (most - log_total).exp();
+            weight * scale * ((score - log_total).exp() - 1.0)
         });
         self.known += known;
         self.unknown += unknown;
