@@ -97,6 +97,7 @@ fn tables(results: &Path) -> Result<String> {
         results.headline(),
         results.learned(),
         results.gains(),
+        results.beyond(),
         results.other_published(),
         results.footnote(),
         FIGURES.to_owned(),
@@ -107,6 +108,8 @@ fn tables(results: &Path) -> Result<String> {
 struct Results {
     metrics: Vec<MetricRow>,
     tests: Vec<TestRow>,
+    /// Of the experiment `beyond-quality`.
+    beyond: Vec<TestRow>,
     published: Vec<PublishedNumber>,
     /// Datasets that were read from other files than upstream's, with these files.
     not_upstream: Vec<(String, Vec<String>)>,
@@ -145,6 +148,7 @@ impl Results {
         Ok(Self {
             metrics: rows_in(&main)?,
             tests: rows_in(&main)?,
+            beyond: rows_in(&results.join("beyond-quality"))?,
             published: published.number,
             not_upstream: manifest.map_or(Vec::new(), |manifest| manifest.not_upstream()),
         })
@@ -233,20 +237,11 @@ impl Results {
             ] {
                 let measured = PROTOCOLS.map(|(split, pool)| {
                     let rows = self.tests.iter().filter(|row| {
-                        row.dataset == dataset
-                            && row.split == split
-                            && row.outcomes == "all"
-                            && row.pool == pool
+                        (&*row.dataset, &*row.embedder) == (dataset, embedder)
+                            && (&*row.split, &*row.pool) == (split, pool)
                             && row.subset == subset
-                            && row.embedder == embedder
-                            && row.router == "oats-s1"
-                            && row.baseline == "dense"
-                            && row.metric == "ndcg@5"
                     });
-                    let row = means_over_most_seeds(rows).first().copied()?;
-                    let [gain, low, high] =
-                        [row.difference, row.ci_low, row.ci_high].map(Number::get);
-                    Some(format!("{gain:+.3} [{low:+.3}, {high:+.3}]"))
+                    gain(rows, "oats-s1", "dense")
                 });
                 if subset != "all" && measured.iter().all(Option::is_none) {
                     continue;
@@ -265,6 +260,35 @@ impl Results {
                 table += &cells(&title, name, cited, measured);
                 title.clear();
             }
+        }
+        table
+    }
+
+    /// What OATS+ adds to S1, and to SE where the tools asked for have no outcomes.
+    fn beyond(&self) -> String {
+        const COMPARISONS: [(&str, &str, &str); 4] = [
+            ("query", "candidates", "oats-s1"),
+            ("query", "catalogue", "oats-s1"),
+            ("tool", "candidates", "dense"),
+            ("tool", "catalogue", "dense"),
+        ];
+
+        let mut table =
+            "| OATS+ in NDCG@5 | over S1: query split, candidates | query split, catalogue \
+                         | over SE: tool split, candidates | tool split, catalogue |\n\
+                         | --- | --- | --- | --- | --- |\n"
+                .to_owned();
+        for (title, dataset, embedder) in LINES {
+            let cells = COMPARISONS.map(|(split, pool, baseline)| {
+                let rows = self.beyond.iter().filter(|row| {
+                    (&*row.dataset, &*row.embedder) == (dataset, embedder)
+                        && (&*row.split, &*row.pool) == (split, pool)
+                        && row.subset == "all"
+                });
+                gain(rows, "oats-plus", baseline).unwrap_or("–".to_owned())
+            });
+            let title = self.marked(title, dataset, embedder);
+            table += &format!("| {title} | {} |\n", cells.join(" | "));
         }
         table
     }
@@ -358,6 +382,22 @@ impl Results {
         });
         means_over_most_seeds(rows).first().copied()
     }
+}
+
+/// Router minus baseline in NDCG@5 with its interval, of the rows that learned from all labels.
+fn gain<'a>(
+    rows: impl Iterator<Item = &'a TestRow>,
+    router: &str,
+    baseline: &str,
+) -> Option<String> {
+    let rows = rows.filter(|row| {
+        (&*row.router, &*row.baseline) == (router, baseline)
+            && row.metric == "ndcg@5"
+            && row.outcomes == "all"
+    });
+    let row = means_over_most_seeds(rows).first().copied()?;
+    let [gain, low, high] = [row.difference, row.ci_low, row.ci_high].map(Number::get);
+    Some(format!("{gain:+.3} [{low:+.3}, {high:+.3}]"))
 }
 
 /// The label in the column `embedder`.

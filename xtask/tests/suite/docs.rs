@@ -103,6 +103,18 @@ fn your_dataset() {
 }
 
 #[test]
+fn what_to_deploy() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::workspace();
+    place.copy("crates/datasets/tests/data/chat-log.jsonl");
+    followed(&place, "docs/what-to-deploy.md");
+    let rows = place.read("target/run/my-experiment/metrics.csv");
+    assert!(rows.contains("oats-plus"), "{rows}");
+}
+
+#[test]
 fn process_router() {
     if !has_python() {
         return;

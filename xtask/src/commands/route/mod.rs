@@ -56,7 +56,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", default_value = "builtin", value_parser = dataset,
           help = format!("Whose tools: {}", dataset_names()))]
     dataset: Dataset,
-    #[arg(long, value_name = "KIND", default_value = "oats-s1", value_parser = router,
+    #[arg(long, value_name = "KIND", default_value = "oats-plus", value_parser = router,
           help = format!("What ranks them, with its default settings: {}", kinds()))]
     router: RouterSpec,
     /// minilm, minilm-int8 or static.
