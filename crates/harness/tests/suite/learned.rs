@@ -13,8 +13,13 @@ use crate::{
 
 /// What is fitted beside every kind's defaults: kinds whose defaults leave out a part that learns from
 /// labels, and logs, which are drawn from labels. Label, kind with settings, and outcomes.
-const VARIANTS: [(&str, &str, &str); 13] = [
+const VARIANTS: [(&str, &str, &str); 15] = [
     ("oats-s1-gated", r#"kind = "oats-s1", gate = true"#, "all"),
+    (
+        "oats-plus-gated",
+        r#"kind = "oats-plus", gate = true"#,
+        "all",
+    ),
     (
         "oats-s2-s1",
         r#"kind = "oats-s2", base = { kind = "oats-s1" }"#,
@@ -44,6 +49,7 @@ const VARIANTS: [(&str, &str, &str); 13] = [
     ),
     ("knn-of-few", r#"kind = "knn""#, "per-tool-2"),
     ("oats-s1-of-calls", r#"kind = "oats-s1""#, "calls-300"),
+    ("oats-plus-of-calls", r#"kind = "oats-plus""#, "calls-300"),
     ("oats-s2-of-noise", r#"kind = "oats-s2""#, "flipped-0.2"),
     ("oats-s3-of-shown", r#"kind = "oats-s3""#, "shown-0.2"),
     (
@@ -122,7 +128,7 @@ fn permuting_the_test_labels_changes_no_fitted_parameter() {
         }
     }
     // The same change in training shows in whatever learns, so the comparison could have failed.
-    let (kinds, variants) = learning.split_at(11);
+    let (kinds, variants) = learning.split_at(12);
     assert_eq!(variants, VARIANTS.map(|(label, ..)| label));
     assert_eq!(
         kinds,
@@ -130,6 +136,7 @@ fn permuting_the_test_labels_changes_no_fitted_parameter() {
             "oats-s1",
             "oats-s2",
             "oats-s3",
+            "oats-plus",
             "adapter-ridge",
             "adapter-procrustes",
             "multi-vector",

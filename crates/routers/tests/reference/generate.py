@@ -18,6 +18,9 @@ multi_vector.json
 calibrated.json
            Texts, vectors and the weights of a calibrated fusion, by SciPy's BFGS with gradients by finite
            differences.
+plus.json  A problem with repeated texts, short lists and logged queries, and the vectors that OATS-plus has of it
+           under several settings: its loss, one pair at a time with loops over competitors, and SciPy's Newton method
+           (trust-exact) with derivatives of that loss.
 bm25.json  Tool texts, requests and BM25 scores, from the formula. The words are such that removing
            stop words and stemming leave them as they are.
 
@@ -299,6 +302,149 @@ def calibrated_reference(tools=8, queries=120, d=6):
     }
 
 
+PLUS_DEFAULTS = {
+    "pull": 0.66, "half": 1.0, "leave_out": True, "scale": 14.0, "map": True, "ridge_map": 20.0,
+    "own": True, "ridge_own": 50.0, "candidates": 1.0, "drop": 0.25, "length": 0.5,
+}  # fmt: skip
+PLUS_SETTINGS = {
+    "default but for the ridges": {},
+    "the default's ridges": {"ridge_map": 200.0, "ridge_own": 500.0},
+    "only prototypes": {"map": False, "own": False, "length": 1.0},
+    "prototypes of another shrinkage": {"map": False, "own": False, "length": 1.0, "pull": 1.0, "half": 7.5},
+    "nothing left out": {"leave_out": False},
+    "no drop": {"drop": 0.0},
+    "no candidates": {"candidates": 0.0},
+    "heavy candidates and drop": {"candidates": 3.0, "drop": 0.8},
+    "only the map": {"own": False},
+    "only own vectors": {"map": False},
+    "unit vectors": {"length": 0.0},
+    "lengths as they are": {"length": 1.0},
+    "a low scale": {"scale": 4.0},
+    "a high scale": {"scale": 40.0},
+    "weak ridges": {"ridge_map": 4.0, "ridge_own": 2.0},
+}
+
+
+def plus_problem(rng, d=8):
+    """Every ninth query has the text of another one before it; two in five have a short list; every fifth is logged."""
+    tools, queries, relevant = s1_problem(rng, queries=150, d=d)
+    texts = [f"query {number}" for number in range(len(queries))]
+    for number in range(9, len(queries), 9):
+        texts[number] = texts[int(rng.integers(number))]
+    lists = [
+        sorted(rng.choice(len(tools), size=4, replace=False).tolist()) if rng.random() < 0.4 else []
+        for _ in queries
+    ]
+    logged = [number for number in range(len(queries)) if number % 5 == 3]
+    return tools, queries, relevant, texts, lists, logged
+
+
+def plus_vectors(problem, pull, half, leave_out, scale, map, ridge_map, own, ridge_own, candidates, drop, length):
+    tools, queries, relevant, texts, lists, logged = problem
+    (count, d), right = tools.shape, [{tool for tool, _ in grades} for grades in relevant]
+    of_text = {}  # each text's first vector and right tools
+    for text, query, mine in zip(texts, queries, right):
+        of_text.setdefault(text, (query, set()))[1].update(mine)
+
+    def prototype(tool, without=None):
+        asked = [vector for text, (vector, mine) in of_text.items() if tool in mine and text != without]
+        if not asked:
+            return tools[tool]
+        alpha = pull * len(asked) / (len(asked) + half)
+        return (1 - alpha) * tools[tool] + alpha * np.mean(asked, axis=0)
+
+    prototypes = np.array([prototype(tool) for tool in range(count)])
+    known = sorted(set().union(*right))
+
+    # A score is x·(p + M·p) + x·o: linear in what is learned, with these features and this constant.
+    def features(query, vector, tool=None):
+        feature = np.zeros(d * d + d * count)
+        if map:
+            feature[: d * d] = np.outer(query, vector).ravel()
+        if own and tool is not None:
+            feature[d * d + d * tool : d * d + d * (tool + 1)] = query
+        return feature, float(query @ vector)
+
+    terms = []  # weight, features and constants of the right tool and then of its competitors
+    for number, (query, mine) in enumerate(zip(queries, right)):
+        text, is_logged = texts[number], number in logged
+        wrong = [tool for tool in range(count) if tool not in of_text[text][1]]
+        others = {
+            tool: features(query, prototypes[tool], tool if tool in known else None) for tool in wrong
+        }
+        for tool in mine:
+            whole = features(query, prototype(tool, text if leave_out else None), tool)
+            fresh = features(query, tools[tool])
+            share = 0.0 if is_logged else drop
+            pools = [(1.0, wrong)]
+            if not is_logged:
+                pools.append((candidates, [other for other in lists[number] if other in wrong]))
+            for weight, pool in pools:
+                for version, part in [(whole, 1 - share), (fresh, share)]:
+                    if pool and weight * part > 0:
+                        all_of = [version] + [others[other] for other in pool]
+                        terms.append(
+                            (weight * part, np.array([f for f, _ in all_of]), np.array([c for _, c in all_of]))
+                        )
+
+    used = np.concatenate([np.full(d * d, map), np.full(d * count, own)])
+    ridges = np.concatenate([np.full(d * d, ridge_map), np.full(d * count, ridge_own)])
+
+    def probabilities(x, matrix, constants):
+        return scipy.special.softmax(scale * (matrix @ x + constants))
+
+    def loss(x):
+        value = ridges @ x**2 / 2
+        for weight, matrix, constants in terms:
+            value -= weight * scipy.special.log_softmax(scale * (matrix @ x + constants))[0]
+        return value
+
+    def gradient(x):
+        slope = ridges * x
+        for weight, matrix, constants in terms:
+            slope += weight * scale * (probabilities(x, matrix, constants) @ matrix - matrix[0])
+        return slope
+
+    def hessian(x):
+        curvature = np.diag(ridges)
+        for weight, matrix, constants in terms:
+            p = probabilities(x, matrix, constants)
+            mean = p @ matrix
+            curvature += weight * scale**2 * ((matrix.T * p) @ matrix - np.outer(mean, mean))
+        return curvature
+
+    x = np.zeros(len(used))
+    if map or own:
+        x = optimize.minimize(loss, x, jac=gradient, hess=hessian, method="trust-exact", options={"gtol": 1e-7}).x
+        assert np.linalg.norm(gradient(x)) < 1e-5
+        assert np.all(x[~used] == 0) and np.all(np.delete(x[d * d :].reshape(count, d), known, axis=0) == 0)
+    shared, own_vectors = x[: d * d].reshape(d, d), x[d * d :].reshape(count, d)
+    vectors = np.array([p + shared @ p + o for p, o in zip(prototypes, own_vectors)])
+    return vectors * np.linalg.norm(vectors, axis=1, keepdims=True) ** (length - 1)
+
+
+def plus_reference():
+    problem = plus_problem(np.random.default_rng(SEED))
+    tools, queries, relevant, texts, lists, logged = problem
+    settings = [PLUS_DEFAULTS | changed for changed in PLUS_SETTINGS.values()]
+    vectors = [plus_vectors(problem, **setting) for setting in settings]
+    for i, one in enumerate(vectors):
+        for other in vectors[:i]:  # beyond the tolerance, so that no setting can be ignored
+            assert np.linalg.norm(one - other) > 0.05, np.linalg.norm(one - other)
+    return {
+        "tools": tools.tolist(),
+        "queries": queries.tolist(),
+        "relevant": relevant,
+        "texts": texts,
+        "candidates": lists,
+        "logged": logged,
+        "cases": [
+            {"name": name, "settings": setting, "vectors": matrix.round(8).tolist()}
+            for name, setting, matrix in zip(PLUS_SETTINGS, settings, vectors)
+        ],
+    }
+
+
 BM25_WORDS = ["rain", "wind", "map", "hotel", "bank", "stock", "film", "song", "train", "road"]
 
 
@@ -357,3 +503,4 @@ write("procrustes.json", procrustes_reference(), scipy=scipy.__version__)
 write("geometry.json", geometry_reference(), scipy=scipy.__version__)
 write("multi_vector.json", multi_vector_reference(), scipy=scipy.__version__)
 write("calibrated.json", calibrated_reference(), scipy=scipy.__version__)
+write("plus.json", plus_reference(), scipy=scipy.__version__)

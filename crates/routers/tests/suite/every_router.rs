@@ -27,6 +27,7 @@ fn every_router() -> Vec<RouterSpec> {
         "kind = \"hybrid\"\nfusion = \"calibrated\"",
         "kind = \"hybrid\"\nbase = { kind = \"oats-s1\" }",
         "kind = \"oats-s1\"\ngate = true",
+        "kind = \"oats-plus\"\ngate = true",
         "kind = \"dense-int8\"\nbase = { kind = \"oats-s1\" }",
         "kind = \"oats-s2\"\nbase = { kind = \"oats-s1\" }",
         "kind = \"rnn\"\nhead = \"gumbel\"",
@@ -479,6 +480,8 @@ fn a_stopwatch_sees_the_stages_and_changes_nothing() {
         let seen = Stage::ALL.map(|stage| watch.of(stage).is_some());
         let (adapts, reranks) = match &spec {
             RouterSpec::OatsS3(_) | RouterSpec::Geometry(_) => (true, false),
+            // Descriptions are kept by the gate, for this problem's labels are random.
+            RouterSpec::OatsPlus(params) => (!params.gate, false),
             RouterSpec::AdapterRidge(params) => (!params.fold, false),
             RouterSpec::OatsS2(_) => (false, true),
             _ => (false, false),

@@ -14,6 +14,7 @@ mod linear;
 mod llm;
 mod multi_vector;
 mod oats;
+mod plus;
 mod process;
 mod procrustes;
 mod random;

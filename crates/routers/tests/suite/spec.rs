@@ -10,7 +10,7 @@ use oats_routers::{
 
 use crate::common::{Problem, asks};
 
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 19] = [
     "random",
     "bm25",
     "dense",
@@ -18,6 +18,7 @@ const KINDS: [&str; 18] = [
     "oats-s1",
     "oats-s2",
     "oats-s3",
+    "oats-plus",
     "adapter-ridge",
     "adapter-procrustes",
     "geometry",

@@ -50,7 +50,7 @@ mod softmax;
 use serde::{Deserialize, Serialize};
 
 use self::{fitted::Fitted, offset::offset_of_unknown};
-use super::offsets;
+use super::{has_successes, offsets};
 use crate::{Error, Router, RouterKind, State, Training, baselines::Dense, pipeline::Pipeline};
 
 const KIND: &str = "oats-plus";
@@ -149,11 +149,11 @@ impl RouterKind for PlusParams {
     fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         training.check()?;
-        let fitted = self.fit_ungated(training)?;
-        if self.gate && !self.pays(training)? {
-            return Ok(Box::new(Self::unfitted(training)));
-        }
-        Ok(Box::new(fitted))
+        let is_fitted = has_successes(training) && (!self.gate || self.pays(training)?);
+        Ok(Box::new(match is_fitted {
+            true => self.fit_ungated(training)?,
+            false => Self::unfitted(training),
+        }))
     }
 
     fn restore(&self, state: &State) -> Result<Box<dyn Router>, Error> {
@@ -173,7 +173,7 @@ impl PlusParams {
         Ok(offsets::with_offsets(&fitted.tools, &offsets.collect()))
     }
 
-    /// The tools' own embeddings, served in the same way.
+    /// The tools' own embeddings.
     fn unfitted(training: &Training<'_>) -> Pipeline {
         Pipeline::plain(Dense::new(training.tool_embeddings.to_owned()))
     }

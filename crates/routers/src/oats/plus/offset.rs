@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, num::NonZeroUsize};
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2, Axis};
 use oats_datasets::ToolId;
 use oats_metrics::Metric;
 use rand::{SeedableRng, seq::SliceRandom};
@@ -44,19 +44,17 @@ pub(super) fn offset_of_unknown(
         return Ok(0.0);
     }
     let fitted = Fitted::new(params, &training.part(&fit).view())?;
-    let quality = |tools: ArrayView2<'_, f32>, offset: f32| {
-        [
-            mean_ndcg(training, &judged, &fitted, tools, offset, Pool::Catalogue),
-            mean_ndcg(training, &judged, &fitted, tools, offset, Pool::ShortList),
-        ]
+    let queries = training.query_embeddings.select(Axis(0), &judged);
+    let scores = |tools: ArrayView2<'_, f32>| queries.dot(&tools.t());
+    let quality = |scores: &Array2<f32>, offset: f32| {
+        [Pool::Catalogue, Pool::ShortList]
+            .map(|pool| mean_ndcg(training, &judged, &fitted, scores, offset, pool))
     };
-    let wanted = quality(training.tool_embeddings, 0.0);
+    let wanted = quality(&scores(training.tool_embeddings), 0.0);
+    let scores = scores(fitted.tools.view());
     let is_enough = |offset: f32| {
-        let reached = quality(fitted.tools.view(), offset);
-        reached
-            .iter()
-            .zip(wanted)
-            .all(|(reached, wanted)| *reached >= wanted)
+        let mut reached = quality(&scores, offset).into_iter().zip(wanted);
+        reached.all(|(reached, wanted)| reached >= wanted)
     };
     let mut offsets = (0..HUNDREDTHS).map(|hundredths| f32::from(hundredths) / 100.0);
     Ok(offsets
@@ -84,20 +82,21 @@ enum Pool {
     ShortList,
 }
 
-/// Mean NDCG@5 over those tools of a pool that have outcomes in the fit, and the right ones, which have the offset.
+/// Mean NDCG@5 of some training queries, by the scores of all tools for them (queries × tools), over those tools of
+/// a pool that have outcomes in the fit, and the right ones, which have the offset.
 fn mean_ndcg(
     training: &Training<'_>,
     rows: &[usize],
     fitted: &Fitted,
-    tools: ArrayView2<'_, f32>,
+    scores: &Array2<f32>,
     offset: f32,
     pool: Pool,
 ) -> f64 {
-    let ndcg = |row: usize| {
+    let ndcg = |(place, &row): (usize, &usize)| {
         let asked = &training.queries[row];
         let competes = |tool: &ToolId| fitted.is_known(*tool) || asked.is_relevant(*tool);
         let candidates: Vec<ToolId> = match pool {
-            Pool::Catalogue => (0..tools.nrows()).filter(competes).collect(),
+            Pool::Catalogue => (0..scores.ncols()).filter(competes).collect(),
             Pool::ShortList if asked.feedback == Feedback::Complete => {
                 asked.candidates.iter().copied().filter(competes).collect()
             }
@@ -106,19 +105,18 @@ fn mean_ndcg(
         if candidates.is_empty() {
             return None;
         }
-        let query = training.query_embeddings.row(row);
         let score = |tool: ToolId| match fitted.is_known(tool) {
-            true => tools.row(tool).dot(&query),
-            false => tools.row(tool).dot(&query) + offset,
+            true => scores[[place, tool]],
+            false => scores[[place, tool]] + offset,
         };
         let request = Request {
             candidates: Some(&candidates),
             ..training.request(row)
         };
-        let ranking = top_k(&request, tools.nrows(), DEPTH.get(), score);
+        let ranking = top_k(&request, scores.ncols(), DEPTH.get(), score);
         let tools: Vec<ToolId> = ranking.iter().map(|ranked| ranked.tool).collect();
         Some(Metric::Ndcg(DEPTH).score(&tools, &asked.relevant))
     };
-    let scores: Vec<f64> = rows.par_iter().filter_map(|&row| ndcg(row)).collect();
+    let scores: Vec<f64> = rows.par_iter().enumerate().filter_map(ndcg).collect();
     scores.iter().sum::<f64>() / scores.len().max(1) as f64
 }

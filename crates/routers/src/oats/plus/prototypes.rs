@@ -1,6 +1,6 @@
 //! Tool vectors that shrink from the mean of a tool's outcomes to its description.
 
-use ndarray::{Array1, Array2, ArrayView1, Zip};
+use ndarray::{Array1, Array2, ArrayView1, Axis, Zip};
 use oats_datasets::{ToolId, split::group_texts};
 
 use super::PlusParams;
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Every tool's prototype; and for every pair of a training query and a tool that is right for it, the tool's
-/// prototype as it would be had nobody asked that query.
+/// prototype as it would be had nobody asked that query, or as it is where nothing is to be left out.
 pub(super) struct Prototypes {
     /// Tools × d: (1 − αᵢ)·eᵢ + αᵢ·x̄ᵢ, which is shorter than a unit vector.
     pub(super) tools: Array2<f32>,
@@ -83,9 +83,10 @@ impl Prototypes {
                 place * MOST_PAIRS / there > (place - 1) * MOST_PAIRS / there
             });
         }
-        let mut left_out = Array2::zeros((pairs.len(), original.ncols()));
+        let of_pairs: Vec<ToolId> = pairs.iter().map(|pair| pair.tool).collect();
+        let mut left_out = tools.select(Axis(0), &of_pairs);
         for (mut prototype, pair) in left_out.rows_mut().into_iter().zip(&pairs) {
-            let Some(sum) = &sums[pair.tool] else {
+            let Some(sum) = sums[pair.tool].as_ref().filter(|_| params.leave_out) else {
                 continue;
             };
             let mut others = sum.total().to_owned();

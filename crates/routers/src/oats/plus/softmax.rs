@@ -50,10 +50,10 @@ struct Learned {
 
 impl Learned {
     fn tools(&self, prototypes: ArrayView2<'_, f32>) -> Array2<f32> {
-        let mut tools = match &self.map {
-            Some(map) => matrix_product(prototypes, map.t()) + prototypes,
-            None => prototypes.to_owned(),
-        };
+        let mut tools = prototypes.to_owned();
+        if let Some(map) = &self.map {
+            add_product(&mut tools, prototypes, map.t());
+        }
         if let Some(own) = &self.own {
             tools += own;
         }
@@ -62,21 +62,23 @@ impl Learned {
 }
 
 /// The loss as a function of all that is learned: M row by row, then the oᵢ of the tools that have outcomes.
-struct Problem<'a> {
+struct Problem<'a, 't> {
     params: &'a PlusParams,
+    training: &'a Training<'t>,
     prototypes: &'a Prototypes,
     /// Pairs × d: the query's vector.
     queries: Array2<f32>,
-    /// Pairs × d: the vector of the tool's description.
-    described: Array2<f32>,
-    /// Of each pair, whether its query was labelled.
-    labelled: Vec<bool>,
-    /// The short list of each pair's query.
-    candidates: Vec<&'a [ToolId]>,
     /// The tools that have outcomes.
     learning: Vec<ToolId>,
-    /// Tools, d.
-    shape: (usize, usize),
+}
+
+/// The loss without its penalties, and its derivatives.
+struct Slopes {
+    loss: f64,
+    /// By M (d × d); zero where M is not learned.
+    map: Array2<f32>,
+    /// By the vectors that are served (tools × d), which are those by the oᵢ.
+    tools: Array2<f32>,
 }
 
 /// The derivatives of a pair's loss by its tool's score, as one with outcomes and as one without.
@@ -87,34 +89,25 @@ struct Residual {
     unknown: f64,
 }
 
-impl<'a> Problem<'a> {
-    fn new(params: &'a PlusParams, training: &'a Training<'_>, prototypes: &'a Prototypes) -> Self {
-        let pairs = &prototypes.pairs;
-        let queries: Vec<usize> = pairs.iter().map(|pair| pair.query).collect();
-        let tools: Vec<ToolId> = pairs.iter().map(|pair| pair.tool).collect();
-        let counts = prototypes.counts.iter().enumerate();
-        let asked = queries.iter().map(|&query| &training.queries[query]);
+/// So many pairs are scored at a time: pairs × tools numbers would be too many for a large catalogue.
+const BLOCK: usize = 2048;
+
+impl<'a, 't> Problem<'a, 't> {
+    fn new(params: &'a PlusParams, training: &'a Training<'t>, prototypes: &'a Prototypes) -> Self {
+        let queries: Vec<usize> = prototypes.pairs.iter().map(|pair| pair.query).collect();
+        let tools = 0..prototypes.counts.len();
         Self {
             params,
+            training,
             prototypes,
             queries: training.query_embeddings.select(Axis(0), &queries),
-            described: training.tool_embeddings.select(Axis(0), &tools),
-            labelled: asked
-                .clone()
-                .map(|asked| asked.feedback == Feedback::Complete)
-                .collect(),
-            candidates: asked.map(|asked| asked.candidates).collect(),
-            learning: counts
-                .filter(|(_, count)| **count > 0)
-                .map(|(tool, _)| tool)
-                .collect(),
-            shape: training.tool_embeddings.dim(),
+            learning: tools.filter(|&tool| prototypes.counts[tool] > 0).collect(),
         }
     }
 
     /// How many parameters there are.
     fn length(&self) -> usize {
-        let d = self.shape.1;
+        let d = self.queries.ncols();
         let map = if self.params.map { d * d } else { 0 };
         let own = if self.params.own {
             d * self.learning.len()
@@ -125,7 +118,7 @@ impl<'a> Problem<'a> {
     }
 
     fn learned(&self, point: &Array1<f64>) -> Learned {
-        let (tools, d) = self.shape;
+        let (tools, d) = self.prototypes.tools.dim();
         let mut rest = point.iter().map(|&x| x as f32);
         let map = self.params.map.then(|| {
             let map = rest.by_ref().take(d * d).collect();
@@ -145,68 +138,89 @@ impl<'a> Problem<'a> {
 
     /// The loss and its gradient.
     fn evaluate(&self, point: &Array1<f64>) -> (f64, Array1<f64>) {
-        let Prototypes {
-            tools,
-            pairs,
-            left_out,
-            ..
-        } = self.prototypes;
         let learned = self.learned(point);
-        let adapted = match &learned.map {
-            Some(map) => matrix_product(self.queries.view(), map.view()) + &self.queries,
-            None => self.queries.clone(),
-        };
-
-        // Row by row, scores become the derivatives of the loss by them.
-        let mut residuals = matrix_product(self.queries.view(), learned.tools(tools.view()).t());
-        let own: Vec<Residual> = residuals
-            .axis_iter_mut(Axis(0))
-            .into_par_iter()
-            .enumerate()
-            .map(|(row, scores)| {
-                let adapted = adapted.row(row);
-                let unknown = adapted.dot(&self.described.row(row));
-                let mut known = adapted.dot(&left_out.row(row));
-                if let Some(own) = &learned.own {
-                    known += self.queries.row(row).dot(&own.row(pairs[row].tool));
-                }
-                self.residual(row, scores, known.into(), unknown.into())
-            })
-            .collect();
-        let loss: f64 = own.iter().map(|residual| residual.loss).sum();
-
-        // What the pair's own tool adds, as its prototype is not the tool's.
-        let mut of_map = Array2::zeros(self.queries.raw_dim());
-        for (row, mut of_map) in of_map.rows_mut().into_iter().enumerate() {
-            let Residual { known, unknown, .. } = own[row];
-            Zip::from(&mut of_map)
-                .and(left_out.row(row))
-                .and(tools.row(pairs[row].tool))
-                .and(self.described.row(row))
-                .for_each(|of_map, &left_out, &whole, &described| {
-                    *of_map = known as f32 * (left_out - whole) + unknown as f32 * described;
-                });
-        }
-        let by_tool = matrix_product(self.queries.t(), residuals.view()); // d × tools
-        let (mut loss, mut gradient) = (loss, Vec::with_capacity(point.len()));
+        let slopes = self.slopes(&learned);
+        let (mut loss, mut gradient) = (slopes.loss, Vec::with_capacity(point.len()));
         let mut penalise = |ridge: f64, x: f32, derivative: f32| {
             let x = f64::from(x);
             loss += ridge / 2.0 * x * x;
             gradient.push(f64::from(derivative) + ridge * x);
         };
         if let Some(map) = &learned.map {
-            let derivative = matrix_product(by_tool.view(), tools.view())
-                + matrix_product(self.queries.t(), of_map.view());
-            let both = map.iter().zip(&derivative);
+            let both = map.iter().zip(&slopes.map);
             both.for_each(|(&x, &derivative)| penalise(self.params.ridge_map, x, derivative));
         }
         if let Some(own) = &learned.own {
             for &tool in &self.learning {
-                let both = own.row(tool).into_iter().zip(by_tool.column(tool));
+                let both = own.row(tool).into_iter().zip(slopes.tools.row(tool));
                 both.for_each(|(&x, &derivative)| penalise(self.params.ridge_own, x, derivative));
             }
         }
         (loss, Array1::from(gradient))
+    }
+
+    fn slopes(&self, learned: &Learned) -> Slopes {
+        let Prototypes {
+            tools: prototypes,
+            pairs,
+            left_out,
+            ..
+        } = self.prototypes;
+        let tools = learned.tools(prototypes.view());
+        let d = tools.ncols();
+        let mut slopes = Slopes {
+            loss: 0.0,
+            map: Array2::zeros((d, d)),
+            tools: Array2::zeros(tools.raw_dim()),
+        };
+        let blocks = self.queries.axis_chunks_iter(Axis(0), BLOCK);
+        for (start, queries) in (0..).step_by(BLOCK).zip(blocks) {
+            let rows = start..start + queries.nrows();
+            let mut adapted = queries.to_owned();
+            if let Some(map) = &learned.map {
+                add_product(&mut adapted, queries, map.view());
+            }
+            // Row by row, scores become the derivatives of the loss by them.
+            let mut scores = Array2::zeros((rows.len(), tools.nrows()));
+            add_product(&mut scores, queries, tools.t());
+            let residuals: Vec<Residual> = scores
+                .axis_iter_mut(Axis(0))
+                .into_par_iter()
+                .zip(rows.clone())
+                .map(|(scores, row)| {
+                    let (adapted, tool) = (adapted.row(row - start), pairs[row].tool);
+                    let unknown = adapted.dot(&self.training.tool_embeddings.row(tool));
+                    let mut known = adapted.dot(&left_out.row(row));
+                    if let Some(own) = &learned.own {
+                        known += self.queries.row(row).dot(&own.row(tool));
+                    }
+                    self.residual(row, scores, known.into(), unknown.into())
+                })
+                .collect();
+            slopes.loss += residuals.iter().map(|residual| residual.loss).sum::<f64>();
+            add_product(&mut slopes.tools, scores.t(), queries);
+            if learned.map.is_none() {
+                continue;
+            }
+            // What the pair's own tool adds, as its prototype is not the tool's.
+            let mut own = adapted;
+            for ((mut own, row), residual) in own.rows_mut().into_iter().zip(rows).zip(&residuals) {
+                let (known, unknown) = (residual.known as f32, residual.unknown as f32);
+                let tool = pairs[row].tool;
+                Zip::from(&mut own)
+                    .and(left_out.row(row))
+                    .and(prototypes.row(tool))
+                    .and(self.training.tool_embeddings.row(tool))
+                    .for_each(|own, &left_out, &whole, &described| {
+                        *own = known * (left_out - whole) + unknown * described;
+                    });
+            }
+            add_product(&mut slopes.map, queries.t(), own.view());
+        }
+        if learned.map.is_some() {
+            add_product(&mut slopes.map, slopes.tools.t(), prototypes.view());
+        }
+        slopes
     }
 
     /// Makes a pair's scores the derivatives of its loss by them. At the tool's place stands that of the tool with
@@ -225,20 +239,15 @@ impl<'a> Problem<'a> {
             candidates,
             ..
         } = *self.params;
-        let drop = if self.labelled[row] { drop } else { 0.0 };
+        let asked = &self.training.queries[pair.query];
+        let is_labelled = asked.feedback == Feedback::Complete;
+        let drop = if is_labelled { drop } else { 0.0 };
         let versions = [(1.0 - drop, known), (drop, unknown)];
         let is_wrong = |tool: ToolId| tool != pair.tool && !pair.also_right.contains(&tool);
 
         let mut residual = Residual::default();
-        let list = match self.labelled[row] && candidates > 0.0 {
-            true => self.candidates[row],
-            false => &[],
-        };
-        let list: Vec<ToolId> = list
-            .iter()
-            .copied()
-            .filter(|&tool| is_wrong(tool))
-            .collect();
+        let mut list = asked.candidates.to_vec();
+        list.retain(|&tool| is_labelled && candidates > 0.0 && is_wrong(tool));
         let mut of_list: Vec<f32> = list.iter().map(|&tool| scores[tool]).collect();
         if !list.is_empty() {
             residual.add(scale, candidates, versions, &mut of_list);
@@ -292,15 +301,12 @@ impl Residual {
     }
 }
 
-/// a·b, whose rows are worked out by several threads; each row in the same way for any number of them.
-fn matrix_product(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>) -> Array2<f32> {
+/// Adds a·b, rows of which are worked out by several threads; each in the same way for any number of them.
+fn add_product(sum: &mut Array2<f32>, a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>) {
     const ROWS: usize = 64;
 
-    let mut product = Array2::zeros((a.nrows(), b.ncols()));
-    product
-        .axis_chunks_iter_mut(Axis(0), ROWS)
+    sum.axis_chunks_iter_mut(Axis(0), ROWS)
         .into_par_iter()
         .zip(a.axis_chunks_iter(Axis(0), ROWS))
-        .for_each(|(mut product, a)| general_mat_mul(1.0, &a, &b, 0.0, &mut product));
-    product
+        .for_each(|(mut sum, a)| general_mat_mul(1.0, &a, &b, 1.0, &mut sum));
 }
