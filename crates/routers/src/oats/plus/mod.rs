@@ -34,13 +34,13 @@
 //!
 //! # Length
 //! A vector's length is a prior: long ones win more requests. Over a catalogue that is right, since some tools are
-//! asked for more often; over a short list that somebody drew up it is not. Vectors keep the root of their length.
+//! asked for more often; over a short list that somebody drew up it is not. Vectors keep a power of their length.
 //!
 //! # Tools without outcomes
 //! Tools with outcomes have learned to speak the language of requests; the others lose to them, though nobody ever
 //! said that they were wrong. They get an offset c on their score, found by a rehearsal: a fifth of the tools with
 //! outcomes are taken for tools without, the rest is fitted, and c is the smallest offset with which the requests of
-//! the held-out tools find them as well as they do with the tools' own embeddings.
+//! the held-out tools find them among the others as well as by the tools' own embeddings.
 
 mod fitted;
 mod offset;
@@ -55,7 +55,7 @@ use crate::{Error, Router, RouterKind, State, Training, baselines::Dense, pipeli
 
 const KIND: &str = "oats-plus";
 
-/// Hyper-parameters. The defaults were chosen on validation parts of three data sets, the same for all.
+/// Hyper-parameters. The defaults were chosen on validation parts of MetaTool and ToolBench, the same for all.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlusParams {
@@ -101,7 +101,7 @@ impl Default for PlusParams {
             ridge_own: 500.0,
             candidates: 1.0,
             drop: 0.25,
-            length: 0.5,
+            length: 0.7,
             offset: true,
             gate: false,
         }

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::{PlusParams, fitted::Fitted};
-use crate::{Error, Feedback, Request, Training, top_k};
+use crate::{Error, Request, Training, top_k};
 
 /// One in so many tools with outcomes is held out.
 const ONE_IN: usize = 5;
@@ -23,8 +23,8 @@ const DEPTH: NonZeroUsize = NonZeroUsize::new(5).expect("not zero");
 
 /// c: a fifth of the tools with outcomes are taken for tools without, and the rest is fitted; the smallest offset
 /// with which the requests of the former find them as well among the latter as with the tools' own embeddings, by
-/// NDCG@5 over the catalogue and over short lists. Other tools without outcomes are not in the way, for no offset
-/// moves them apart. 0 where there are no requests to tell, 0.3 at most.
+/// NDCG@5. Other tools without outcomes are not in the way, for no offset moves them apart. 0 where there are no
+/// requests to tell, 0.3 at most.
 pub(super) fn offset_of_unknown(
     params: &PlusParams,
     training: &Training<'_>,
@@ -46,20 +46,15 @@ pub(super) fn offset_of_unknown(
     let fitted = Fitted::new(params, &training.part(&fit).view())?;
     let queries = training.query_embeddings.select(Axis(0), &judged);
     let scores = |tools: ArrayView2<'_, f32>| queries.dot(&tools.t());
-    let quality = |scores: &Array2<f32>, offset: f32| {
-        [Pool::Catalogue, Pool::ShortList]
-            .map(|pool| mean_ndcg(training, &judged, &fitted, scores, offset, pool))
-    };
+    let quality =
+        |scores: &Array2<f32>, offset: f32| sum_of_ndcg(training, &judged, &fitted, scores, offset);
     let wanted = quality(&scores(training.tool_embeddings), 0.0);
     let scores = scores(fitted.tools.view());
-    let is_enough = |offset: f32| {
-        let mut reached = quality(&scores, offset).into_iter().zip(wanted);
-        reached.all(|(reached, wanted)| reached >= wanted)
-    };
-    let mut offsets = (0..HUNDREDTHS).map(|hundredths| f32::from(hundredths) / 100.0);
-    Ok(offsets
-        .find(|&offset| is_enough(offset))
-        .unwrap_or(f32::from(HUNDREDTHS) / 100.0))
+    let offset_of = |hundredths: u16| f32::from(hundredths) / 100.0;
+    Ok((0..HUNDREDTHS)
+        .map(offset_of)
+        .find(|&offset| quality(&scores, offset) >= wanted)
+        .unwrap_or(offset_of(HUNDREDTHS)))
 }
 
 fn some_known_tools(training: &Training<'_>) -> HashSet<ToolId> {
@@ -75,48 +70,31 @@ fn some_known_tools(training: &Training<'_>) -> HashSet<ToolId> {
     known.into_iter().collect()
 }
 
-#[derive(Clone, Copy)]
-enum Pool {
-    Catalogue,
-    /// Of labelled queries that have one.
-    ShortList,
-}
-
-/// Mean NDCG@5 of some training queries, by the scores of all tools for them (queries × tools), over those tools of
-/// a pool that have outcomes in the fit, and the right ones, which have the offset.
-fn mean_ndcg(
+/// Of some training queries, by the scores of all tools for them (queries × tools): the sum of NDCG@5 over those
+/// tools that have outcomes in the fit, and the right ones, which have the offset.
+fn sum_of_ndcg(
     training: &Training<'_>,
     rows: &[usize],
     fitted: &Fitted,
     scores: &Array2<f32>,
     offset: f32,
-    pool: Pool,
 ) -> f64 {
     let ndcg = |(place, &row): (usize, &usize)| {
         let asked = &training.queries[row];
         let competes = |tool: &ToolId| fitted.is_known(*tool) || asked.is_relevant(*tool);
-        let candidates: Vec<ToolId> = match pool {
-            Pool::Catalogue => (0..scores.ncols()).filter(competes).collect(),
-            Pool::ShortList if asked.feedback == Feedback::Complete => {
-                asked.candidates.iter().copied().filter(competes).collect()
-            }
-            Pool::ShortList => Vec::new(),
-        };
-        if candidates.is_empty() {
-            return None;
-        }
+        let competing: Vec<ToolId> = (0..scores.ncols()).filter(competes).collect();
         let score = |tool: ToolId| match fitted.is_known(tool) {
             true => scores[[place, tool]],
             false => scores[[place, tool]] + offset,
         };
         let request = Request {
-            candidates: Some(&candidates),
+            candidates: Some(&competing),
             ..training.request(row)
         };
         let ranking = top_k(&request, scores.ncols(), DEPTH.get(), score);
         let tools: Vec<ToolId> = ranking.iter().map(|ranked| ranked.tool).collect();
-        Some(Metric::Ndcg(DEPTH).score(&tools, &asked.relevant))
+        Metric::Ndcg(DEPTH).score(&tools, &asked.relevant)
     };
-    let scores: Vec<f64> = rows.par_iter().enumerate().filter_map(ndcg).collect();
-    scores.iter().sum::<f64>() / scores.len().max(1) as f64
+    let scores: Vec<f64> = rows.par_iter().enumerate().map(ndcg).collect();
+    scores.iter().sum()
 }
