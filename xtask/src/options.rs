@@ -295,6 +295,10 @@ impl Extent {
                 let points = report::points(study, others)?;
                 Ran::Frontier(study, points, out.join(&study.name))
             }
+            Study::Serving(study) => {
+                let points = report::serving_points(study, others)?;
+                Ran::Serving(study, points, out.join(&study.name))
+            }
         })
     }
 }

@@ -9,10 +9,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use oats_harness::{
-    Frontier, FrontierPoints, Joined, Manifest, Study, costs_report, frontier_report,
-    geometry_report, latency_report, peers_report, report,
-    rows::{ComparedRow, Row, read_rows, rows_in},
-    scaling_report, write_whole,
+    Frontier, FrontierPoints, Joined, Manifest, Serving, ServingPoints, Study, costs_report,
+    frontier_report, geometry_report, latency_report, peers_report, report,
+    rows::{ComparedRow, LatencyRow, MetricRow, Row, read_rows, rows_in},
+    scaling_report, serving_report, write_whole,
 };
 
 use crate::{
@@ -218,6 +218,7 @@ fn readme_text(
             geometry_report(study, &rows, &manifest(folder)?, figure)
         }
         Study::Frontier(study) => frontier_report(study, &points(study, others)?, figure),
+        Study::Serving(study) => serving_report(study, &serving_points(study, others)?, figure),
     })
 }
 
@@ -226,30 +227,43 @@ pub(crate) fn points(study: &Frontier, others: &dyn Fn(&str) -> PathBuf) -> Resu
     let manifest = |name: &str| Manifest::read(&others(name).join("manifest.json"));
     let joined = Joined {
         quality: (
-            joined_rows(study, &study.quality, others)?,
+            joined_rows(&study.name, &study.quality, others)?,
             manifest(&study.quality)?,
         ),
-        latency: joined_rows(study, &study.latency, others)?,
+        latency: joined_rows(&study.name, &study.latency, others)?,
         costs: (
-            joined_rows(study, &study.costs, others)?,
+            joined_rows(&study.name, &study.costs, others)?,
             manifest(&study.costs)?,
         ),
     };
     Ok(FrontierPoints::new(study, &joined))
 }
 
-/// The rows of an experiment that a frontier names.
+/// The rows of the experiments whose quality and latency are to be joined, joined.
+pub(crate) fn serving_points(
+    study: &Serving,
+    others: &dyn Fn(&str) -> PathBuf,
+) -> Result<ServingPoints> {
+    let made = Manifest::read(&others(&study.quality).join("manifest.json"))?;
+    Ok(ServingPoints::new(
+        study,
+        &joined_rows::<MetricRow>(&study.name, &study.quality, others)?,
+        made.as_ref(),
+        &joined_rows::<LatencyRow>(&study.name, &study.latency, others)?,
+    ))
+}
+
+/// The rows of the experiment `name`, which `study` joins with others.
 fn joined_rows<R: Row>(
-    study: &Frontier,
+    study: &str,
     name: &str,
     others: &dyn Fn(&str) -> PathBuf,
 ) -> Result<Vec<R>> {
     let file = others(name).join(R::FILE);
     ensure!(
         file.exists(),
-        "{}: there are no rows of `{name}`, which it is to be joined with: there is no {}; run that \
+        "{study}: there are no rows of `{name}`, which it is to be joined with: there is no {}; run that \
          experiment first",
-        study.name,
         file.display()
     );
     Ok(read_rows(&file)?)
@@ -257,7 +271,7 @@ fn joined_rows<R: Row>(
 
 #[cfg(test)]
 mod tests {
-    use oats_harness::rows::{CostRow, LatencyRow, MetricRow, PointRow, ScalingRow};
+    use oats_harness::rows::{CostRow, PointRow, ScalingRow};
 
     use super::*;
 
@@ -278,7 +292,7 @@ mod tests {
                 Study::Latency(_) => LatencyRow::FILE,
                 Study::Scaling(_) => ScalingRow::FILE,
                 Study::Geometry(_) => PointRow::FILE,
-                Study::Frontier(_) => continue,
+                Study::Frontier(_) | Study::Serving(_) => continue,
             };
             let file = root.join("results").join(study.name()).join(file);
             if file.exists() {

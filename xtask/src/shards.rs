@@ -280,7 +280,9 @@ impl Parts {
                 self.left_out_the_same(study, made.skipped())?;
                 made
             }
-            Study::Frontier(_) => self.work().extent.run(study, opened, out, others)?,
+            Study::Frontier(_) | Study::Serving(_) => {
+                self.work().extent.run(study, opened, out, others)?
+            }
             Study::Costs(costs) => Ran::Costs(costs, self.bring(study, brought(), out)?),
             Study::Latency(latency) => Ran::Latency(latency, self.bring(study, brought(), out)?),
             Study::Scaling(scaling) => Ran::Scaling(scaling, self.bring(study, brought(), out)?),

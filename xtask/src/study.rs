@@ -10,7 +10,8 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use oats_harness::{
     Conditions, Costs, Experiment, Frontier, FrontierPoints, Geometry, Latency, Manifest,
-    RunSummary, Scaling, Skip, Study, Verdict, Written, bless, bless_whole_datasets,
+    RunSummary, Scaling, Serving, ServingPoints, Skip, Study, Verdict, Written, bless,
+    bless_whole_datasets,
     rows::{CostRow, LatencyRow, MetricRow, PointRow, Row, ScalingRow, TestRow, rows_in},
 };
 
@@ -25,6 +26,8 @@ pub(crate) enum Ran<'a> {
     Geometry(&'a Geometry, Written<PointRow>),
     /// Joined from others' rows, to be told in this folder.
     Frontier(&'a Frontier, FrontierPoints, PathBuf),
+    /// The same.
+    Serving(&'a Serving, ServingPoints, PathBuf),
 }
 
 impl Ran<'_> {
@@ -36,6 +39,7 @@ impl Ran<'_> {
             Self::Scaling(study, _) => &study.name,
             Self::Geometry(study, _) => &study.name,
             Self::Frontier(study, ..) => &study.name,
+            Self::Serving(study, ..) => &study.name,
         }
     }
 
@@ -47,7 +51,7 @@ impl Ran<'_> {
             Self::Latency(_, run) => &run.folder,
             Self::Scaling(_, run) => &run.folder,
             Self::Geometry(_, run) => &run.folder,
-            Self::Frontier(.., folder) => folder,
+            Self::Frontier(.., folder) | Self::Serving(.., folder) => folder,
         }
     }
 
@@ -59,7 +63,7 @@ impl Ran<'_> {
             Self::Latency(_, run) => &run.skipped,
             Self::Scaling(_, run) => &run.skipped,
             Self::Geometry(_, run) => &run.skipped,
-            Self::Frontier(..) => &[],
+            Self::Frontier(..) | Self::Serving(..) => &[],
         }
     }
 
@@ -87,6 +91,7 @@ impl Ran<'_> {
             Self::Scaling(_, run) => run.rows.is_empty(),
             Self::Geometry(_, run) => run.rows.is_empty(),
             Self::Frontier(_, points, _) => points.routers.is_empty(),
+            Self::Serving(_, points, _) => points.routers.is_empty(),
         }
     }
 
@@ -99,6 +104,7 @@ impl Ran<'_> {
             Self::Scaling(_, run) => table::scaling(&run.rows),
             Self::Geometry(_, run) => table::geometry(&run.rows),
             Self::Frontier(study, points, _) => table::frontier(study, points),
+            Self::Serving(study, points, _) => table::serving(study, points),
         }
     }
 
@@ -110,7 +116,9 @@ impl Ran<'_> {
             Self::Costs(_, summary) => &summary.manifest,
             Self::Geometry(_, run) => &run.manifest,
             // Timings never agree, and what is joined was compared where it was made.
-            Self::Latency(..) | Self::Scaling(..) | Self::Frontier(..) => return Ok(Vec::new()),
+            Self::Latency(..) | Self::Scaling(..) | Self::Frontier(..) | Self::Serving(..) => {
+                return Ok(Vec::new());
+            }
         };
         let mut other_data = Vec::new();
         let mut other_rounding = Vec::new();
@@ -137,7 +145,9 @@ impl Ran<'_> {
             Self::Geometry(_, run) => {
                 vec![self.verdict(committed, &run.rows, conditions)?]
             }
-            Self::Latency(..) | Self::Scaling(..) | Self::Frontier(..) => Vec::new(),
+            Self::Latency(..) | Self::Scaling(..) | Self::Frontier(..) | Self::Serving(..) => {
+                Vec::new()
+            }
         })
     }
 
@@ -161,7 +171,8 @@ impl Ran<'_> {
             | Self::Latency(..)
             | Self::Scaling(..)
             | Self::Geometry(..)
-            | Self::Frontier(..) => Ok(()),
+            | Self::Frontier(..)
+            | Self::Serving(..) => Ok(()),
         }
     }
 }
@@ -203,7 +214,7 @@ pub(crate) fn check_committed(study: &Study, folder: &Path) -> Result<()> {
         Study::Costs(_) => {
             rows_in::<CostRow>(folder)?;
         }
-        Study::Frontier(_) => (),
+        Study::Frontier(_) | Study::Serving(_) => (),
         Study::Geometry(_) => {
             rows_in::<PointRow>(folder)?;
         }
@@ -230,8 +241,8 @@ pub(crate) fn take_over(study: &Study, from: &Path, into: &Path) -> Result<()> {
         Study::Geometry(study) => {
             bless_whole_datasets(from, into, |row: &PointRow| study.makes(row))?
         }
-        // It has no rows of its own.
-        Study::Frontier(_) => (),
+        // They have no rows of their own.
+        Study::Frontier(_) | Study::Serving(_) => (),
     }
     Ok(())
 }

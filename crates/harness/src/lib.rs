@@ -35,7 +35,7 @@
 //! | [`Latency`], [`run_latency`] | `latency/`: experiments that time routers |
 //! | [`Scaling`], [`run_scaling`] | `scaling/`: how time and memory grow, on made-up vectors; `resident.rs`: memory |
 //! | [`Geometry`], [`run_geometry`] | `geometry/`: what OATS-S1 does with one tool, projected to a plane |
-//! | [`Frontier`] | `frontier/`: rows of other experiments, joined |
+//! | [`Frontier`], [`Serving`] | `frontier/`, `serving/`: rows of other experiments, joined: with an LLM's costs, or with the work of serving |
 //! | [`run_peers`], [`peers_report`] | `peers/`: other libraries, timed in turn with ours |
 //! | [`Resources`] | `resources.rs`: benchmarks and embedders, each loaded once; vectors |
 //! | [`run`], [`RunOptions`], [`RunSummary`], [`Skip`] | `runner.rs` (an experiment), with `evaluation.rs` (a benchmark), `cells.rs` (its cells on `workers.rs`), `cell.rs` (a cell), `keepsakes.rs` (rankings, routers) and `aggregate.rs` (cells to rows) |
@@ -75,6 +75,7 @@ pub mod rows;
 mod runner;
 mod scaling;
 mod scores;
+mod serving;
 mod shard;
 mod skip;
 mod study;
@@ -111,6 +112,7 @@ pub use resources::{Available, EmbedderKind, Embeddings, Resources};
 pub use runner::{RunOptions, RunSummary, run};
 pub use scaling::{Growth, Scaling, growths, run_scaling, scaling_report};
 pub use scores::{CellScores, QueryScores};
+pub use serving::{AddedLimit, Serving, ServingPoint, ServingPoints, serving_report};
 pub use shard::{Left, Shard, Sharing, Sources};
 pub use skip::Skip;
 pub use study::{Study, StudyKind};

@@ -6,7 +6,7 @@ use oats_datasets::Dataset;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Experiment, Frontier, Geometry, Latency, Scaling,
+    Error, Experiment, Frontier, Geometry, Latency, Scaling, Serving,
     costs::{ContextGrowth, CostComparison, Costs},
     parse::{parse, read_text},
 };
@@ -26,6 +26,8 @@ pub enum Study {
     Geometry(Box<Geometry>),
     /// `kind = "frontier"`: nothing is run, but others' rows are joined.
     Frontier(Box<Frontier>),
+    /// `kind = "serving"`: the same, of quality and the work of serving it.
+    Serving(Box<Serving>),
 }
 
 /// The field `kind` of a TOML.
@@ -44,6 +46,8 @@ pub enum StudyKind {
     Geometry,
     /// [`Frontier`].
     Frontier,
+    /// [`Serving`].
+    Serving,
 }
 
 /// All that is read of a file before its kind is known.
@@ -85,6 +89,7 @@ impl Study {
             Some(StudyKind::Frontier) => {
                 Self::Frontier(Box::new(parse(text, file, Frontier::check)?))
             }
+            Some(StudyKind::Serving) => Self::Serving(Box::new(parse(text, file, Serving::check)?)),
         })
     }
 
@@ -97,6 +102,7 @@ impl Study {
             Self::Scaling(study) => &study.name,
             Self::Geometry(study) => &study.name,
             Self::Frontier(study) => &study.name,
+            Self::Serving(study) => &study.name,
         }
     }
 
@@ -109,12 +115,13 @@ impl Study {
             Self::Scaling(study) => &study.question,
             Self::Geometry(study) => &study.question,
             Self::Frontier(study) => &study.question,
+            Self::Serving(study) => &study.question,
         }
     }
 
     /// Whether what it shows is joined from other experiments' rows.
     pub fn reads_others(&self) -> bool {
-        matches!(self, Self::Frontier(_))
+        matches!(self, Self::Frontier(_) | Self::Serving(_))
     }
 
     /// What it is run on; none if there is nothing left to run.
@@ -129,6 +136,7 @@ impl Study {
             Self::Scaling(_) => Vec::new(),
             Self::Geometry(study) => study.datasets(),
             Self::Frontier(study) => study.embedders.keys().collect(),
+            Self::Serving(study) => study.embedders.keys().collect(),
         }
     }
 
@@ -142,6 +150,7 @@ impl Study {
             Self::Scaling(_) => (),
             Self::Geometry(study) => study.restrict(datasets),
             Self::Frontier(study) => study.restrict(datasets),
+            Self::Serving(study) => study.restrict(datasets),
         }
     }
 
@@ -154,7 +163,7 @@ impl Study {
             Self::Scaling(study) => study.quicken(),
             Self::Geometry(study) => study.quicken(),
             // Nothing is run.
-            Self::Frontier(_) => (),
+            Self::Frontier(_) | Self::Serving(_) => (),
         }
     }
 }

@@ -35,6 +35,13 @@ impl Numbers {
             Self::Codes(array) => array.shape(),
         }
     }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Floats(array) => size_of::<f32>() * array.len(),
+            Self::Codes(array) => array.len(),
+        }
+    }
 }
 
 const METADATA: &str = "oats-router";
@@ -82,6 +89,13 @@ impl State {
             .values()
             .map(|array| array.shape().iter().product::<usize>())
             .sum()
+    }
+
+    /// How many bytes the arrays take, and the notes as JSON.
+    pub fn bytes(&self) -> usize {
+        let arrays = self.arrays.values().map(Numbers::bytes);
+        let notes = self.notes.values().map(|note| note.to_string().len());
+        arrays.chain(notes).sum()
     }
 
     /// The array of that name.

@@ -15,14 +15,17 @@ mod latency;
 mod names;
 mod peers;
 mod scaling;
+mod serving;
 mod sets;
 mod style;
+mod trade;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use oats_harness::{
-    Experiment, Frontier, FrontierPoints, Latency, Manifest, Scaling, Study, ToolPoints,
+    Experiment, Frontier, FrontierPoints, Latency, Manifest, Scaling, Serving, ServingPoints,
+    Study, ToolPoints,
     rows::{
         ComparedRow, CostRow, LatencyRow, MetricRow, PeerRow, PointRow, Row, ScalingRow, TestRow,
         means_over_most_seeds, rows_in,
@@ -31,7 +34,7 @@ use oats_harness::{
 };
 use oats_llm::{ModelPrice, Prices};
 
-use crate::report::points;
+use crate::report::{points, serving_points};
 pub(crate) use style::title as router_title;
 
 /// A figure of an experiment's.
@@ -58,9 +61,10 @@ enum Draw {
     Scaling(fn(&Scaling, &[ScalingRow], &str) -> Svg),
     Geometry(fn(&[ToolPoints<'_>], &str) -> Svg),
     Frontier(fn(&Frontier, &FrontierPoints, &[MetricRow], &str) -> Svg),
+    Serving(fn(&Serving, &ServingPoints, &[MetricRow], &str) -> Svg),
 }
 
-const FIGURES: [Figure; 16] = [
+const FIGURES: [Figure; 17] = [
     Figure {
         experiment: "main",
         name: "ndcg-by-router",
@@ -157,6 +161,12 @@ const FIGURES: [Figure; 16] = [
         title: "Quality against latency and cost",
         draw: Draw::Frontier(frontier::draw),
     },
+    Figure {
+        experiment: "beyond",
+        name: "beyond",
+        title: "Quality against the cost of serving it",
+        draw: Draw::Serving(serving::draw),
+    },
 ];
 
 /// The experiment's figure, if it has one.
@@ -236,6 +246,11 @@ pub(crate) fn draw(
         (Study::Frontier(study), Draw::Frontier(draw)) => {
             let quality: Vec<MetricRow> = rows_in(&others(&study.quality))?;
             draw(study, &points(study, others)?, &quality, figure.title)?
+        }
+        (Study::Serving(study), Draw::Serving(draw)) => {
+            let quality: Vec<MetricRow> = rows_in(&others(&study.quality))?;
+            let points = serving_points(study, others)?;
+            draw(study, &points, &quality, figure.title)?
         }
         // Somebody's own experiment has the name of another kind's.
         _ => None,

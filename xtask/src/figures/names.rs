@@ -182,7 +182,7 @@ pub(super) fn along(points: &[Spot]) -> Vec<Spot> {
     points.windows(2).flat_map(between).collect()
 }
 
-fn overlap(one: &Area, other: &Area) -> bool {
+pub(super) fn overlap(one: &Area, other: &Area) -> bool {
     one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3]
 }
 

@@ -30,12 +30,14 @@ pub(super) const WORSE: RGBColor = RGBColor(148, 0, 211);
 /// A router's colour: the palette of Okabe and Ito (2008), and where that ends, of Tol (2021); the
 /// colour-blind can read both.
 pub(super) fn colour(router: &str) -> RGBColor {
-    const FAMILIES: [(&str, RGBColor); 16] = [
+    const FAMILIES: [(&str, RGBColor); 18] = [
         ("dense", RGBColor(0, 114, 178)),
         ("bm25", RGBColor(230, 159, 0)),
         ("oats-s1", RGBColor(213, 94, 0)),
         ("oats-s2", RGBColor(204, 121, 167)),
         ("oats-s3", RGBColor(0, 158, 115)),
+        ("oats-plus", RGBColor(238, 51, 119)),
+        ("shrinkage", RGBColor(204, 187, 68)),
         ("adapter-ridge", RGBColor(86, 180, 233)),
         ("adapter-procrustes", RGBColor(68, 170, 153)),
         ("geometry", RGBColor(17, 119, 51)),
@@ -57,7 +59,7 @@ pub(super) fn colour(router: &str) -> RGBColor {
 /// A dash and the gap after it in pixels, of a router that is a variant of one whose colour it shares; `None` for
 /// a solid line. Variants of the same colour have dashes of their own.
 pub(super) fn dashes(router: &str) -> Option<(i32, i32)> {
-    const ENDS: [(&str, (i32, i32)); 11] = [
+    const ENDS: [(&str, (i32, i32)); 13] = [
         ("-se-no-outcomes", (2, 4)),
         ("-no-outcomes", (2, 8)),
         ("-se", (8, 4)),
@@ -69,6 +71,8 @@ pub(super) fn dashes(router: &str) -> Option<(i32, i32)> {
         ("-no-attention", (8, 4)),
         ("-folded", (8, 4)),
         ("-calibrated", (2, 4)),
+        ("-calibrated-s1", (2, 4)),
+        ("-hubness", (8, 4)),
     ];
     let end = ENDS.iter().find(|(end, _)| router.ends_with(end));
     end.map(|(_, dashes)| *dashes)
@@ -88,15 +92,22 @@ pub(crate) fn title(router: &str) -> &str {
         "oats-s2-se-no-outcomes" => "S2 on SE, no outcomes",
         "oats-s1-gated" => "OATS-S1, gated",
         "oats-s3" => "OATS-S3",
+        "oats-plus" => "OATS+",
         "adapter-ridge" => "ridge adapter",
         "adapter-ridge-folded" => "ridge adapter, folded",
+        "adapter-ridge-s1" => "ridge adapter on S1",
+        "adapter-ridge-s1-folded" => "ridge adapter on S1, folded",
         "adapter-procrustes" => "rotation",
+        "adapter-procrustes-s1" => "rotation on S1",
         "geometry" => "SE, centred",
+        "geometry-s1" => "S1, centred",
+        "geometry-s1-hubness" => "S1, hubs discounted",
         "multi-vector" => "several vectors",
         "hybrid-rrf" => "BM25 + SE, by rank",
         "hybrid-sum" => "BM25 + SE, by score",
         "hybrid-sum-s1" => "BM25 + S1, by score",
         "hybrid-calibrated" => "BM25 + SE, calibrated",
+        "hybrid-calibrated-s1" => "BM25 + S1, calibrated",
         "linear" => "logistic regression",
         "knn" => "nearest queries",
         "rnn" => "RNN",
@@ -317,15 +328,46 @@ mod tests {
 
     #[test]
     fn routers_of_one_colour_have_lines_of_their_own() {
+        let families: [&[&str]; 4] = [
+            &[
+                "oats-s2-s1",
+                "oats-s2-se",
+                "oats-s2-se-no-outcomes",
+                "oats-s2-s1-no-outcomes",
+            ],
+            &["adapter-ridge-s1", "adapter-ridge-s1-folded"],
+            &["geometry-s1", "geometry-s1-hubness"],
+            &["hybrid-sum-s1", "hybrid-calibrated-s1"],
+        ];
+        for routers in families {
+            for (index, one) in routers.iter().enumerate() {
+                for other in &routers[index + 1..] {
+                    assert_eq!(colour(one), colour(other));
+                    assert_ne!(dashes(one), dashes(other), "{one} and {other}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn families_have_colours_of_their_own() {
         let routers = [
+            "dense",
+            "bm25",
+            "oats-s1",
             "oats-s2-s1",
-            "oats-s2-se",
-            "oats-s2-se-no-outcomes",
-            "oats-s2-s1-no-outcomes",
+            "oats-s3",
+            "oats-plus",
+            "shrinkage",
+            "adapter-ridge-s1",
+            "adapter-procrustes-s1",
+            "geometry-s1",
+            "multi-vector",
+            "hybrid-sum-s1",
         ];
         for (index, one) in routers.iter().enumerate() {
             for other in &routers[index + 1..] {
-                assert_ne!(dashes(one), dashes(other), "{one} and {other}");
+                assert_ne!(colour(one), colour(other), "{one} and {other}");
             }
         }
     }

@@ -7,7 +7,8 @@ pub(crate) use compared::{comparison, leaderboard, leaderboard_markdown};
 use std::{collections::BTreeSet, fmt};
 
 use oats_harness::{
-    Costs, Experiment, Frontier, FrontierPoints, Latency, Manifest, growths,
+    Costs, Experiment, Frontier, FrontierPoints, Latency, Manifest, Serving, ServingPoints,
+    growths,
     rows::{
         CostRow, DOLLARS, LatencyRow, MetricRow, NONE, PointRow, Row, ScalingRow,
         means_over_most_seeds,
@@ -423,6 +424,34 @@ pub(crate) fn frontier(study: &Frontier, points: &FrontierPoints) -> String {
             "{}, {}, {} split\n{table}\n",
             llm.dataset, llm.pool, study.split
         )
+    });
+    tables.collect()
+}
+
+/// One table a dataset: how well its routers choose, over both pools, and what it takes to serve them.
+pub(crate) fn serving(study: &Serving, points: &ServingPoints) -> String {
+    let tables = points.datasets().into_iter().map(|dataset| {
+        let of_pool = |pool: &str| format!("{}, {pool}", study.metric);
+        let mut table = Table::new([
+            ("router", Column::Text),
+            ("bytes/tool", Column::Number),
+            ("router-p50-us", Column::Number),
+            (&of_pool("candidates"), Column::Number),
+            (&of_pool("catalogue"), Column::Number),
+        ]);
+        let number = |value: Option<f64>, decimals: usize| {
+            value.map_or("–".to_owned(), |value| format!("{value:.decimals$}"))
+        };
+        for point in points.of(dataset) {
+            table.row([
+                point.router.clone(),
+                number(point.bytes_per_tool, 0),
+                number(point.microseconds, 1),
+                number(point.candidates.map(|[value, ..]| value), 3),
+                number(point.catalogue.map(|[value, ..]| value), 3),
+            ]);
+        }
+        format!("{dataset}, {} split\n{table}\n", study.split)
     });
     tables.collect()
 }

@@ -80,7 +80,7 @@ fn committed_figures_keep_their_texts_on_the_canvas() {
 }
 
 /// Holds all texts to be on the canvas and none on another; returns the canvas's size.
-fn keeps_its_texts(figure: &str, svg: &str) -> (f32, f32) {
+pub(crate) fn keeps_its_texts(figure: &str, svg: &str) -> (f32, f32) {
     let tree = parse(svg);
     let (width, height) = (tree.size().width(), tree.size().height());
     let mut texts = Vec::new();

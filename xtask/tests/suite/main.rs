@@ -22,6 +22,7 @@ mod peers;
 mod process;
 mod report;
 mod reproduce;
+mod serving;
 mod shards;
 #[allow(dead_code)] // the suite of oats-llm needs more of it
 #[path = "../../../crates/llm/tests/suite/stub.rs"]

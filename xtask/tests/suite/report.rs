@@ -21,7 +21,7 @@ fn blessed() -> Place {
 
 /// These commands read neither data nor models.
 #[track_caller]
-fn run(place: &Place, arguments: &[&str], code: i32) -> Told {
+pub(crate) fn run(place: &Place, arguments: &[&str], code: i32) -> Told {
     let told = Told::of(&mut place.bare_command(arguments));
     assert_eq!(told.code, Some(code), "{told}");
     told

@@ -8,7 +8,7 @@ use super::Frontier;
 use crate::{
     Manifest,
     latency::{POOLS, WHOLE},
-    rows::{CostRow, DOLLARS, LatencyRow, MetricRow, NO_EMBEDDER, means_over_most_seeds},
+    rows::{CostRow, DOLLARS, LatencyRow, MetricRow, NO_EMBEDDER, overall_means},
 };
 
 /// What is known of every router that was timed, and of an LLM in its place.
@@ -80,15 +80,7 @@ pub struct Joined {
 impl FrontierPoints {
     /// Joins the rows by dataset, pool, router and embedder.
     pub fn new(study: &Frontier, joined: &Joined) -> Self {
-        let metric = study.metric.to_string();
-        let split = study.split.to_string();
-        let quality = joined.quality.0.iter().filter(|row| {
-            row.metric == metric
-                && row.split == split
-                && row.subset == "all"
-                && row.outcomes == "all"
-        });
-        let quality = means_over_most_seeds(quality);
+        let quality = overall_means(&joined.quality.0, study.metric, study.split);
         let (mut routers, mut llms) = (Vec::new(), Vec::new());
         let costs = joined.costs.1.as_ref();
         let machine = costs.and_then(|manifest| {

@@ -56,6 +56,9 @@ pub(crate) const WHOLE: &str = "all";
 /// In the column `stage`: the request without its embedding.
 pub(crate) const ROUTER: &str = "router";
 
+/// In the column `quantity`: what a router's state holds, a tool.
+pub(crate) const BYTES_PER_TOOL: &str = "bytes-per-tool";
+
 /// An experiment that times routers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -10,7 +10,7 @@ use oats_datasets::{Benchmark, Dataset, Query, Split};
 use oats_metrics::{Latencies, LatencySummary, Stage, Stopwatch};
 
 use super::{
-    Latency, Load, POOLS, PeakMemory, ROUTER, WHOLE,
+    BYTES_PER_TOOL, Latency, Load, POOLS, PeakMemory, ROUTER, WHOLE,
     load::throughput,
     served::{Served, Side, Threads, fit, sides},
 };
@@ -299,8 +299,10 @@ impl Measuring<'_> {
 
     fn sizes_of_router(&self, served: &Served<'_>) -> Vec<LatencyRow> {
         let state = served.router.state();
+        let tools = self.benchmark.tools().len();
         let mut sizes = vec![
             ("parameters", state.parameters() as f64),
+            (BYTES_PER_TOOL, state.bytes() as f64 / tools as f64),
             ("fit-ms", served.fit.as_secs_f64() * 1e3),
         ];
         if let Ok(file) = state.to_bytes(&served.entry.spec) {

@@ -6,7 +6,8 @@ mod number;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use oats_metrics::LatencySummary;
+use oats_datasets::SplitKind;
+use oats_metrics::{LatencySummary, Metric};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Error, TOLERANCE, write::write_whole};
@@ -165,6 +166,14 @@ pub fn means_over_most_seeds<'r, R: Row>(rows: impl IntoIterator<Item = &'r R>) 
         }
     }
     most.into_values().collect()
+}
+
+/// Of the means over the most seeds, those over all test queries of routers that learned from all labels.
+pub fn overall_means(rows: &[MetricRow], metric: Metric, split: SplitKind) -> Vec<&MetricRow> {
+    let (metric, split) = (metric.to_string(), split.to_string());
+    means_over_most_seeds(rows.iter().filter(|row| {
+        row.metric == metric && row.split == split && row.subset == "all" && row.outcomes == "all"
+    }))
 }
 
 /// `new` rows replace those of `old` with the same key; the others stay.

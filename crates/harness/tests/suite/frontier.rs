@@ -51,7 +51,13 @@ fn priced() -> Manifest {
     }
 }
 
-fn quality(router: &str, embedder: &str, pool: &str, seed: &str, value: f64) -> MetricRow {
+pub(crate) fn quality(
+    router: &str,
+    embedder: &str,
+    pool: &str,
+    seed: &str,
+    value: f64,
+) -> MetricRow {
     MetricRow {
         experiment: "main".into(),
         dataset: "builtin".into(),
@@ -70,7 +76,7 @@ fn quality(router: &str, embedder: &str, pool: &str, seed: &str, value: f64) -> 
     }
 }
 
-fn latency(router: &str, embedder: &str, quantity: &str, value: f64) -> LatencyRow {
+pub(crate) fn latency(router: &str, embedder: &str, quantity: &str, value: f64) -> LatencyRow {
     LatencyRow {
         experiment: "latency".into(),
         dataset: "builtin".into(),

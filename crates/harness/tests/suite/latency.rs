@@ -146,6 +146,21 @@ fn sizes_are_those_of_the_fitted_routers() {
     assert_eq!(parameters("dense"), [98.0 * 256.0]);
     assert_eq!(parameters("adapter-ridge"), [(98.0 + 256.0) * 256.0]);
     assert_eq!(parameters("bm25"), [0.0]);
+    let bytes = |router: &str| {
+        let labels = [("router", router), ("quantity", "bytes-per-tool")];
+        values(&made.rows, &labels)[0]
+    };
+    // Four bytes a component; the names of a pipeline's stages add a few to all of the tools.
+    let near = |value: f64, expected: f64| (0.0..1.0).contains(&(value - expected));
+    assert!(near(bytes("dense"), 1024.0), "{}", bytes("dense"));
+    let adapter = 1024.0 * (98.0 + 256.0) / 98.0;
+    assert!(
+        near(bytes("adapter-ridge"), adapter),
+        "{}",
+        bytes("adapter-ridge")
+    );
+    // BM25 keeps the tools' texts.
+    assert!((50.0..1000.0).contains(&bytes("bm25")), "{}", bytes("bm25"));
     let table = [("router", "none"), ("embedder", "static")];
     let [parameters] = values(
         &made.rows,

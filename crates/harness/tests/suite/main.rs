@@ -23,6 +23,7 @@ mod restrictions;
 mod results;
 mod resume;
 mod scaling;
+mod serving;
 mod shard;
 mod trec;
 mod verdict;

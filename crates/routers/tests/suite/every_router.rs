@@ -2,7 +2,7 @@
 
 use std::{fs, num::NonZeroUsize, ops::Range};
 
-use ndarray::{ArrayD, Axis};
+use ndarray::{Array2, ArrayD, Axis};
 use oats_datasets::{Outcome, Query, ToolId};
 use oats_metrics::{Metric, Stage, Stopwatch};
 use oats_routers::{
@@ -106,6 +106,20 @@ fn the_same_from_a_file() {
             "{spec:?}"
         );
     }
+}
+
+#[test]
+fn a_state_takes_the_bytes_of_its_arrays_and_notes() {
+    let mut inner = State::default();
+    inner.put("floats", &Array2::<f32>::zeros((3, 4)));
+    inner.put_codes("codes", Array2::<i8>::zeros((2, 5)).view());
+    let mut state = State::default();
+    assert_eq!(state.bytes(), 0);
+    state.note("words", vec!["a", "bc"]);
+    state.nest("base", inner);
+    // Of the note, `["a","bc"]`.
+    assert_eq!(state.bytes(), 4 * 12 + 10 + 10);
+    assert_eq!(state.parameters(), 12 + 10);
 }
 
 #[test]

@@ -1,0 +1,155 @@
+//! Quality against the work of serving it: a panel for each dataset and pool, with what the baseline takes, and what it
+//! takes at most to be within the limit, as lines.
+
+use anyhow::Result;
+use oats_harness::{
+    Serving, ServingPoint, ServingPoints,
+    rows::{MetricRow, Row, overall_means},
+};
+use plotters::{
+    element::DashedPathElement,
+    prelude::*,
+    style::text_anchor::{HPos, Pos, VPos},
+};
+
+use super::{
+    DATASETS, by_embedder,
+    names::{Area, width},
+    ordered, seeds,
+    style::{self, Canvas},
+    trade::{Mark, Scale, Trade},
+};
+
+/// A pool, as an axis says it, and what a router has there.
+type OfPool = (&'static str, fn(&ServingPoint) -> Option<[f64; 3]>);
+
+const POOLS: [OfPool; 2] = [
+    ("candidates", |point| point.candidates),
+    ("catalogue", |point| point.catalogue),
+];
+
+const TOP: u32 = 100;
+const PANEL: (u32, u32) = (520, 470);
+
+pub(super) fn draw(
+    study: &Serving,
+    points: &ServingPoints,
+    quality: &[MetricRow],
+    title: &str,
+) -> Result<Option<String>> {
+    let shown = points.routers.iter().filter(|point| {
+        point.microseconds.is_some() && (point.candidates.is_some() || point.catalogue.is_some())
+    });
+    let datasets = ordered(shown.map(|point| point.dataset.as_str()), &DATASETS);
+    if datasets.is_empty() {
+        return Ok(None);
+    }
+    let size = (
+        (PANEL.0 * datasets.len() as u32).max(900),
+        TOP + PANEL.1 * POOLS.len() as u32,
+    );
+    let embedders: Vec<(String, String)> = (study.embedders.iter())
+        .map(|(dataset, embedder)| (dataset.to_string(), embedder.to_string()))
+        .filter(|(dataset, _)| datasets.contains(&dataset.as_str()))
+        .collect();
+    let means = overall_means(quality, study.metric, study.split);
+    let means = means.iter().filter(|row| {
+        study.routers.contains(&row.router) && datasets.contains(&row.dataset.as_str())
+    });
+    let lines = [
+        format!(
+            "{}, {} split, with 95 % intervals; means over {}. Embedder: {}.",
+            metric_title(study),
+            study.split,
+            seeds(means.filter_map(|row| row.seeds())),
+            by_embedder(embedders.iter().map(|(d, e)| (d.as_str(), e.as_str())))
+        ),
+        "Time: the router's own work on a request over the catalogue, one thread. Grey line: the best for no more time."
+            .to_owned(),
+    ];
+    let svg = style::svg(size, |canvas| {
+        style::heading(canvas, title, &lines)?;
+        for (column, dataset) in datasets.iter().enumerate() {
+            for (line, pool) in POOLS.iter().enumerate() {
+                let corner = (PANEL.0 * column as u32, TOP + PANEL.1 * line as u32);
+                let area = canvas.clone().shrink(corner, PANEL);
+                draw_panel(&area, study, dataset, *pool, &points.of(dataset))?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Some(svg))
+}
+
+/// The metric as an axis says it.
+fn metric_title(study: &Serving) -> String {
+    study.metric.to_string().to_uppercase()
+}
+
+/// Nothing where no router was measured over the pool.
+fn draw_panel(
+    area: &Canvas<'_>,
+    study: &Serving,
+    dataset: &str,
+    (pool, quality): OfPool,
+    routers: &[&ServingPoint],
+) -> Result<()> {
+    let marks: Vec<Mark<'_>> = routers
+        .iter()
+        .filter_map(|point| {
+            Some(Mark {
+                router: &point.router,
+                cost: point.microseconds,
+                quality: quality(point)?,
+            })
+        })
+        .collect();
+    let Some(decades) = style::decades(marks.iter().filter_map(|mark| mark.cost)) else {
+        return Ok(());
+    };
+    let scale = Scale {
+        decades,
+        label: &style::amount,
+        costs: format!("{dataset}: microseconds of a router (p50)"),
+        quality: format!("{}, {pool}", metric_title(study)),
+    };
+    let plot = Trade::new(area, &scale, &marks)?;
+    let mut written = Vec::new();
+    let baseline = routers
+        .iter()
+        .find(|point| point.router == study.baseline)
+        .and_then(|point| point.microseconds);
+    if let Some((limit, baseline)) = study.limit.as_ref().zip(baseline) {
+        let words = format!(
+            "{} + {} µs",
+            style::title(&study.baseline),
+            limit.microseconds
+        );
+        written.push(draw_line(
+            area,
+            &plot,
+            baseline + limit.microseconds,
+            words,
+        )?);
+    }
+    plot.draw(&marks, plot.panel(), written)
+}
+
+/// A line up from that cost, with words at its foot; returns where they stand.
+fn draw_line(area: &Canvas<'_>, plot: &Trade<'_, '_>, cost: f64, words: String) -> Result<Area> {
+    let ends = [plot.top(cost), plot.bottom(cost)];
+    let colour = style::FAINT.mix(0.6);
+    area.draw(&DashedPathElement::new(ends, 4, 4, colour.stroke_width(1)))?;
+    let (foot, y) = (ends[1].0, ends[1].1 - 12);
+    let width = width(area, &words, 12)?;
+    let left = match foot + 5 + width <= plot.panel()[2] {
+        true => foot + 5,
+        false => foot - 5 - width,
+    };
+    area.draw(&Text::new(
+        words,
+        (left, y),
+        style::text(12, style::INK).pos(Pos::new(HPos::Left, VPos::Center)),
+    ))?;
+    Ok([left, y - 8, left + width, y + 8])
+}
