@@ -27,7 +27,8 @@
 //! - A pair's pᵢ is the prototype *without that query's text*: else wᵢ would hold the answer.
 //! - A share `drop` of each pair's loss takes its tool for one without outcomes, eᵢ + M·eᵢ, so that M serves these as
 //!   well, and tools with outcomes learn to keep clear of requests that are not theirs.
-//! - The loss is counted once more over the query's own short list, where it has one.
+//! - The loss is counted once more over the right tool and the wrong ones of the query's own short list, where there
+//!   are such.
 //!
 //! In the log of a gateway neither of the last two is sound: short lists hold what some router retrieved. They are
 //! applied to labelled queries alone.
@@ -84,7 +85,7 @@ pub struct PlusParams {
     /// Whether tools without outcomes have an offset.
     pub offset: bool,
     /// Whether the tools' own embeddings are kept unless the fit pays: when a fit to four fifths of the training
-    /// queries gives a better NDCG@5 on the rest (of at most about 1,000).
+    /// queries, or to all but about 1,000, gives a better NDCG@5 on the rest.
     pub gate: bool,
 }
 
@@ -145,7 +146,8 @@ impl RouterKind for PlusParams {
     /// Fits the tool vectors.
     ///
     /// # Errors
-    /// A hyper-parameter out of range, training data that do not fit together, or [`Error::Solver`].
+    /// A hyper-parameter out of range, training data that do not fit together, or [`Error::Solver`]: ridges far below
+    /// 1, or a scale far above 100, can ask for more than single precision tells or 500 steps reach.
     fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         training.check()?;
