@@ -193,7 +193,7 @@ fn draw_panel(area: &Canvas<'_>, tool: &ToolPoints<'_>) -> Result<()> {
         label(frame.pixel(refined), "refined", TOOL);
     }
     let within = [frame.left, frame.top, frame.right, frame.bottom];
-    beside(area, within, 13, &labels, &taken, Vec::new())
+    beside(area, within, (13, 0), &labels, &taken, Vec::new())
 }
 
 /// Where a panel's points are drawn, with one scale for both axes.

@@ -102,11 +102,11 @@ fn apart(heights: &[i32], least: i32, (from, to): (i32, i32)) -> Vec<i32> {
 }
 
 /// Names beside their marks, where they hide the fewest of the spots `taken` and nothing `written`, with a line to
-/// those that stand off.
+/// those that stand off. Above each are `free` pixels.
 pub(super) fn beside(
     canvas: &Canvas<'_>,
     within: Area,
-    size: u32,
+    (size, free): (u32, i32),
     names: &[Name],
     taken: &[Spot],
     mut written: Vec<Area>,
@@ -130,12 +130,15 @@ pub(super) fn beside(
             ]
             .map(|(left, top)| (away, [left, top, left + width, top + height]))
         };
-        let free = |place: &Area| {
+        let with_room = |[left, top, right, bottom]: &Area| [*left, top - free, *right, *bottom];
+        let is_free = |place: &Area| {
             place[0] > within[0] + 2
                 && place[1] > within[1] + 2
                 && place[2] < within[2] - 2
                 && place[3] < within[3] - 2
-                && !written.iter().any(|other| overlap(place, other))
+                && !written
+                    .iter()
+                    .any(|other| overlap(&with_room(place), other))
         };
         let hidden = |place: &Area| {
             const MARK: i32 = 5;
@@ -144,7 +147,7 @@ pub(super) fn beside(
         };
         let places = [10, 22, 40, 64, 92].into_iter().flat_map(around);
         let best = places
-            .filter(|(_, place)| free(place))
+            .filter(|(_, place)| is_free(place))
             .min_by_key(|(away, place)| (hidden(place), *away));
         let Some((away, place)) = best else {
             continue;
@@ -162,7 +165,7 @@ pub(super) fn beside(
             (place[0] + 1, place[1] + 1),
             style,
         ))?;
-        written.push(place);
+        written.push(with_room(&place));
     }
     Ok(())
 }

@@ -133,18 +133,14 @@ impl<'t, 'c> Trade<'t, 'c> {
                 colour,
             });
         }
+        let around = |Name { at: (x, y), .. }: &Name| [x - 4, y - 4, x + 4, y + 4];
+        let marks: Vec<Area> = names.iter().map(around).collect();
         let (crowds, alone) = crowds(names);
-        let marks = |crowd: &[Name]| -> Vec<Area> {
-            let around = |Name { at: (x, y), .. }: &Name| [x - 4, y - 4, x + 4, y + 4];
-            crowd.iter().map(around).collect()
-        };
-        let marks: Vec<Vec<Area>> = crowds.iter().map(|crowd| marks(crowd)).collect();
-        for (place, crowd) in crowds.into_iter().enumerate() {
-            let others = [&marks[..place], &marks[place + 1..]].concat().concat();
-            let taken = [others, written.clone()].concat();
-            written.extend(name_crowd(area, clear, crowd, &alone, &taken)?);
+        for crowd in crowds {
+            let hidden = [&marks[..], &written].concat();
+            written.extend(name_crowd(area, clear, crowd, &alone, &hidden)?);
         }
-        beside(area, panel, LETTERS, &alone, &taken, written)
+        beside(area, panel, (LETTERS, 1), &alone, &taken, written)
     }
 }
 
@@ -182,8 +178,8 @@ fn crowds(names: Vec<Name>) -> (Vec<Vec<Name>>, Vec<Name>) {
     (crowds, alone.into_iter().flatten().collect())
 }
 
-/// Names in a column to the right of their marks, or to the left if there is no room but there, or nothing `taken`
-/// but there; above or below the marks that stand `alone` in its way.
+/// Names in a column to the right of their marks, or to the left if there is no room but there, or less of what is
+/// `taken` would be hidden there; above or below the marks that stand `alone` in its way.
 fn name_crowd(
     area: &Canvas<'_>,
     clear: Area,
@@ -206,13 +202,13 @@ fn name_crowd(
         (highest + lowest) / 2,
         (lowest - highest).max(LINE * crowd.len() as i32) / 2,
     );
-    let is_free = |from: i32| {
+    let hides = |from: i32| {
         let place = [from, middle - half, from + widest, middle + half];
-        !taken.iter().any(|other| overlap(&place, other))
+        taken.iter().filter(|other| overlap(&place, other)).count()
     };
     let fits_right = right + widest <= clear[2];
-    let is_on_the_left =
-        left - widest >= clear[0] && (!fits_right || !is_free(right) && is_free(left - widest));
+    let fits_left = left - widest >= clear[0];
+    let is_on_the_left = fits_left && (!fits_right || hides(left - widest) < hides(right));
     let (x, side, span) = match is_on_the_left {
         true => (left, HPos::Right, left - widest..first),
         false => (right, HPos::Left, last..right + widest),

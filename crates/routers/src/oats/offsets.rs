@@ -1,5 +1,5 @@
 //! Tool vectors with an offset each: a score is `q·w + b`, which one dot product over d + 1 components gives when
-//! the query's last component is 1.
+//! the query has one component more.
 
 use ndarray::{Array1, Array2, Axis, concatenate};
 
@@ -9,26 +9,31 @@ use crate::{
     pipeline::{Adapt, Pipeline},
 };
 
+/// A query's last component, in proportion to the others of a unit vector: next to a 1 they would all be rounded to little
+/// in the bytes that a scan looks at first. A power of two, so that no score is rounded otherwise.
+const LAST: f32 = 0.25;
+
 /// Serves vectors (tools × d), which need not have length 1, with an offset for each.
 pub(super) fn with_offsets(vectors: &Array2<f32>, offsets: &Array1<f32>) -> Pipeline {
-    let column = offsets.view().insert_axis(Axis(1));
-    let tools = concatenate(Axis(1), &[vectors.view(), column]).expect("an offset for each tool");
-    Pipeline::adapted(WithOne, Dense::new(tools))
+    let column = (offsets / LAST).insert_axis(Axis(1));
+    let tools =
+        concatenate(Axis(1), &[vectors.view(), column.view()]).expect("an offset for each tool");
+    Pipeline::adapted(Longer, Dense::new(tools))
 }
 
 /// What [`with_offsets`] made, of its state.
 pub(super) fn restore(state: &State) -> Result<Box<dyn Router>, Error> {
-    Pipeline::restore_adapted(state, |_, _| Ok(WithOne))
+    Pipeline::restore_adapted(state, |_, _| Ok(Longer))
 }
 
-/// q ↦ (q, 1).
-struct WithOne;
+/// q ↦ (q, ¼).
+struct Longer;
 
-impl Adapt for WithOne {
+impl Adapt for Longer {
     fn adapt(&self, query: &[f32]) -> Vec<f32> {
         let mut longer = Vec::with_capacity(query.len() + 1);
         longer.extend_from_slice(query);
-        longer.push(1.0);
+        longer.push(LAST);
         longer
     }
 
