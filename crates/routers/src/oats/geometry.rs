@@ -223,7 +223,7 @@ fn single(x: f64) -> f32 {
     x as f32
 }
 
-/// q ↦ (φ(q)/‖φ(q)‖, 1).
+/// q ↦ (φ(q)/‖φ(q)‖, ¼).
 struct MapQuery {
     mean: Array1<f32>,
     whitening: Option<Array2<f32>>,
@@ -261,7 +261,7 @@ impl Adapt for MapQuery {
             mapped = product(mapped.view(), whitening);
         }
         let mut adapted = unit_or(mapped, &vec![0.0; query.len()]);
-        adapted.push(1.0);
+        adapted.push(offsets::LAST);
         adapted
     }
 

@@ -9,9 +9,9 @@ use crate::{
     pipeline::{Adapt, Pipeline},
 };
 
-/// A query's last component, in proportion to the others of a unit vector: next to a 1 they would all be rounded to little
-/// in the bytes that a scan looks at first. A power of two, so that no score is rounded otherwise.
-const LAST: f32 = 0.25;
+/// A query's last component, in proportion to the others of a unit vector: next to a 1 these would be rounded to little in
+/// the bytes that a scan looks at first. A power of two, so that scores are the same to the bit.
+pub(super) const LAST: f32 = 0.25;
 
 /// Serves vectors (tools × d), which need not have length 1, with an offset for each.
 pub(super) fn with_offsets(vectors: &Array2<f32>, offsets: &Array1<f32>) -> Pipeline {
