@@ -203,7 +203,11 @@ fn names_that_nothing_has_are_answered_with_those_there_are() {
     );
 
     let told = Place::workspace().run(&["reproduce", "--experiments", "mian"]);
-    told.assert_refused(&["--experiments", "`mian`", "bandit, beyond-density, beyond-latency"]);
+    told.assert_refused(&[
+        "--experiments",
+        "`mian`",
+        "bandit, beyond-density, beyond-latency",
+    ]);
 }
 
 #[test]
