@@ -29,7 +29,7 @@ pub use tool_vectors::ToolVectors;
 
 use ndarray::{Array1, Array2, ArrayView1};
 
-use crate::Training;
+use crate::{Error, Router, Training, baselines::Dense};
 
 /// AdamW's decoupled weight decay, in Stages 2 and 3.
 const WEIGHT_DECAY: f64 = 0.01;
@@ -38,6 +38,21 @@ const WEIGHT_DECAY: f64 = 0.01;
 fn has_successes(training: &Training<'_>) -> bool {
     let mut queries = training.queries.iter();
     queries.any(|query| !query.relevant.is_empty())
+}
+
+/// Whether a fit pays, the gate's question: a fit to four fifths of the training queries gives a better NDCG@5 on the
+/// rest, of at most about 1,000, than the tools' own embeddings.
+///
+/// # Errors
+/// Those of `fit`.
+fn pays<R: Router>(
+    training: &Training<'_>,
+    fit: impl FnOnce(&Training<'_>) -> Result<R, Error>,
+) -> Result<bool, Error> {
+    let (rows, validation) = training.fit_and_validation(0.2);
+    let fitted = fit(&training.part(&rows).view())?;
+    let original = Dense::new(training.tool_embeddings.to_owned());
+    Ok(training.ndcg(&fitted, &validation) > training.ndcg(&original, &validation))
 }
 
 /// The unit vector in the direction of `moved`, or `original` where there is no direction.

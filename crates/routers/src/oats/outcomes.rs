@@ -1,7 +1,7 @@
 //! What the stages read from the training queries: for which of them a tool was right (Q⁺), and for
 //! which it was wrong (Q⁻).
 
-use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use oats_datasets::ToolId;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -27,6 +27,17 @@ pub(super) fn successes(training: &Training<'_>) -> Vec<(usize, ToolId)> {
     queries
         .flat_map(|(query, asked)| asked.right_tools().map(move |tool| (query, tool)))
         .collect()
+}
+
+/// The vectors of the queries and of the tools of Q⁺ (pairs × d both), ordered by query.
+pub(super) fn success_vectors(
+    training: &Training<'_>,
+    tools: ArrayView2<'_, f32>,
+) -> (Array2<f64>, Array2<f64>) {
+    let (queries, right): (Vec<_>, Vec<_>) = successes(training).into_iter().unzip();
+    let queries = training.query_embeddings.select(Axis(0), &queries);
+    let right = tools.select(Axis(0), &right);
+    (queries.mapv(f64::from), right.mapv(f64::from))
 }
 
 /// The pairs (training query, tool) of Q⁻, ordered by query, then from the best-scored tool on.

@@ -16,7 +16,7 @@ use linfa_linalg::svd::SVD;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::{ToolVectors, has_successes, lambda, outcomes::successes, ridge::folded};
+use super::{ToolVectors, has_successes, lambda, outcomes::success_vectors, ridge::folded};
 use crate::{Error, Router, RouterKind, State, Training, baselines::Dense};
 
 const KIND: &str = "adapter-procrustes";
@@ -69,15 +69,7 @@ impl RouterKind for ProcrustesParams {
 
 /// Σ t·qᵀ (d × d).
 fn products(training: &Training<'_>, tools: &Dense) -> Array2<f64> {
-    let tools = tools.tool_embeddings();
-    let pairs = successes(training);
-    let shape = (pairs.len(), tools.ncols());
-    let (mut asked, mut right) = (Array2::zeros(shape), Array2::zeros(shape));
-    for (row, &(query, tool)) in pairs.iter().enumerate() {
-        let query = training.query_embeddings.row(query);
-        asked.row_mut(row).assign(&query.mapv(f64::from));
-        right.row_mut(row).assign(&tools.row(tool).mapv(f64::from));
-    }
+    let (asked, right) = success_vectors(training, tools.tool_embeddings());
     right.t().dot(&asked)
 }
 

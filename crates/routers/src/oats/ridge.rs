@@ -14,7 +14,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ToolVectors, has_successes, lambda, outcomes::successes, product, solve::solve, unit_or,
+    ToolVectors, has_successes, lambda, outcomes::success_vectors, product, solve::solve, unit_or,
 };
 use crate::{
     Error, Router, RouterKind, State, Training,
@@ -97,16 +97,7 @@ struct Moments {
 
 impl Moments {
     fn of(training: &Training<'_>, tools: &Dense) -> Self {
-        let (queries, tools) = (training.query_embeddings, tools.tool_embeddings());
-        let pairs = successes(training);
-        let shape = (pairs.len(), tools.ncols());
-        let (mut q, mut residual) = (Array2::zeros(shape), Array2::zeros(shape));
-        for (row, &(query, tool)) in pairs.iter().enumerate() {
-            q.row_mut(row).assign(&queries.row(query).mapv(f64::from));
-            residual
-                .row_mut(row)
-                .assign(&tools.row(tool).mapv(f64::from));
-        }
+        let (q, mut residual) = success_vectors(training, tools.tool_embeddings());
         residual -= &q;
         Self {
             queries: q.t().dot(&q),

@@ -51,7 +51,7 @@ mod softmax;
 use serde::{Deserialize, Serialize};
 
 use self::{fitted::Fitted, offset::offset_of_unknown};
-use super::{has_successes, offsets};
+use super::{has_successes, offsets, pays};
 use crate::{Error, Router, RouterKind, State, Training, baselines::Dense, pipeline::Pipeline};
 
 const KIND: &str = "oats-plus";
@@ -109,9 +109,6 @@ impl Default for PlusParams {
     }
 }
 
-/// The share of the training queries that the gate judges by, to about 1,000.
-const VALIDATION: f64 = 0.2;
-
 impl RouterKind for PlusParams {
     const READS_EMBEDDINGS: bool = true;
 
@@ -151,10 +148,11 @@ impl RouterKind for PlusParams {
     fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Router>, Error> {
         self.check()?;
         training.check()?;
-        let is_fitted = has_successes(training) && (!self.gate || self.pays(training)?);
+        let fitted = |training: &Training<'_>| self.fit_ungated(training);
+        let is_fitted = has_successes(training) && (!self.gate || pays(training, fitted)?);
         Ok(Box::new(match is_fitted {
-            true => self.fit_ungated(training)?,
-            false => Self::unfitted(training),
+            true => fitted(training)?,
+            false => Pipeline::plain(Dense::fit(training)?),
         }))
     }
 
@@ -173,17 +171,5 @@ impl PlusParams {
         };
         let offsets = tools.map(|tool| if fitted.is_known(tool) { 0.0 } else { offset });
         Ok(offsets::with_offsets(&fitted.tools, &offsets.collect()))
-    }
-
-    /// The tools' own embeddings.
-    fn unfitted(training: &Training<'_>) -> Pipeline {
-        Pipeline::plain(Dense::new(training.tool_embeddings.to_owned()))
-    }
-
-    fn pays(&self, training: &Training<'_>) -> Result<bool, Error> {
-        let (fit, validation) = training.fit_and_validation(VALIDATION);
-        let fitted = self.fit_ungated(&training.part(&fit).view())?;
-        let original = Self::unfitted(training);
-        Ok(training.ndcg(&fitted, &validation) > training.ndcg(&original, &validation))
     }
 }

@@ -18,7 +18,7 @@ pub use refinement::Refinement;
 
 use serde::{Deserialize, Serialize};
 
-use super::Negatives;
+use super::{Negatives, pays};
 use crate::{Error, Router, RouterKind, State, Training, baselines::Dense};
 
 /// Hyper-parameters of Stage 1. The defaults are the paper's, but for K, which it does not give: 5
@@ -59,9 +59,6 @@ impl Default for S1Params {
     }
 }
 
-/// The share of the training queries that the gate judges by, to about 1,000.
-const VALIDATION: f64 = 0.2;
-
 impl RouterKind for S1Params {
     const READS_EMBEDDINGS: bool = true;
 
@@ -98,10 +95,11 @@ impl S1Params {
     pub fn fit(&self, training: &Training<'_>) -> Result<Dense, Error> {
         self.check()?;
         training.check()?;
-        if self.gate && !self.pays(training) {
-            return Dense::fit(training);
+        let refined = |training: &Training<'_>| Ok(Refinement::new(*self, training).into_router());
+        match self.gate && !pays(training, refined)? {
+            true => Dense::fit(training),
+            false => refined(training),
         }
-        Ok(Refinement::new(*self, training).into_router())
     }
 
     /// Refines the tool vectors and is ready for more outcomes.
@@ -116,13 +114,5 @@ impl S1Params {
         }
         training.check()?;
         Ok(Refinement::new(*self, training))
-    }
-
-    fn pays(&self, training: &Training<'_>) -> bool {
-        let (fit, validation) = training.fit_and_validation(VALIDATION);
-        let part = training.part(&fit);
-        let refined = Refinement::new(*self, &part.view()).into_router();
-        let original = Dense::new(training.tool_embeddings.to_owned());
-        training.ndcg(&refined, &validation) > training.ndcg(&original, &validation)
     }
 }
