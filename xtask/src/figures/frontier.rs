@@ -144,6 +144,7 @@ fn draw_panel(
         label: &|decade| every_other(axis.label, decade),
         costs: format!("{}: {}", llm.dataset, axis.name),
         quality: metric_title(study),
+        ceiling: 1.0,
     };
     let plot = Trade::new(area, &scale, &marks)?;
     let mut clear = plot.panel();

@@ -107,11 +107,14 @@ fn draw_panel(
     let Some(decades) = style::decades(marks.iter().filter_map(|mark| mark.cost)) else {
         return Ok(());
     };
+    let highest = marks.iter().map(|mark| mark.quality[2]).fold(0.0, f64::max);
     let scale = Scale {
         decades,
         label: &style::amount,
         costs: format!("{dataset}: microseconds of a router (p50)"),
         quality: format!("{}, {pool}", metric_title(study)),
+        // Routers that cost about the same are told apart by quality alone, so that it has all the room.
+        ceiling: ((highest * 10.0).floor() / 10.0 + 0.1).min(1.0),
     };
     let plot = Trade::new(area, &scale, &marks)?;
     let mut written = Vec::new();

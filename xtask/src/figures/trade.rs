@@ -23,6 +23,8 @@ pub(super) struct Scale<'s> {
     pub(super) costs: String,
     /// The metric.
     pub(super) quality: String,
+    /// Where its axis ends.
+    pub(super) ceiling: f64,
 }
 
 /// A router of a panel.
@@ -39,8 +41,9 @@ pub(super) struct Trade<'t, 'c> {
     area: &'t Canvas<'c>,
     chart: ChartContext<'t, SVGBackend<'c>, Cartesian2d<RangedCoordf64, RangedCoordf64>>,
     decades: (f64, f64),
-    /// Where the axis of quality begins.
+    /// Where the axis of quality begins and ends.
     floor: f64,
+    ceiling: f64,
 }
 
 impl<'t, 'c> Trade<'t, 'c> {
@@ -53,7 +56,7 @@ impl<'t, 'c> Trade<'t, 'c> {
             .margin(14)
             .x_label_area_size(46)
             .y_label_area_size(60)
-            .build_cartesian_2d(from..to, floor..1.0)?;
+            .build_cartesian_2d(from..to, floor..scale.ceiling)?;
         style::axes(&mut chart.configure_mesh())
             .x_labels((to - from) as usize + 1)
             .x_label_formatter(&|decade| (scale.label)(*decade))
@@ -66,6 +69,7 @@ impl<'t, 'c> Trade<'t, 'c> {
             chart,
             decades: scale.decades,
             floor,
+            ceiling: scale.ceiling,
         })
     }
 
@@ -78,7 +82,7 @@ impl<'t, 'c> Trade<'t, 'c> {
 
     /// The upper end of the panel, at that cost.
     pub(super) fn top(&self, cost: f64) -> Spot {
-        self.pixel(cost, 1.0)
+        self.pixel(cost, self.ceiling)
     }
 
     /// The lower end.
