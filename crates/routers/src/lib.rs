@@ -55,6 +55,7 @@
 //! | [`process`] | a router in any language, as a process |
 //! | `convex` | the minimum of a smooth convex function |
 //! | `learn` | seeded weights and gradient descent, for the networks |
+//! | `matmul` | matrix products with the same bits on any processor, for the networks |
 //! | `vocabulary` | what the networks read |
 
 pub mod baselines;
@@ -66,6 +67,7 @@ mod error;
 pub mod hybrid;
 mod learn;
 pub mod llm;
+mod matmul;
 pub mod multi_vector;
 pub mod oats;
 pub mod pipeline;

@@ -34,6 +34,7 @@ use self::{network::Network, served::Encoder};
 use crate::{
     Error, Router, RouterKind, State, Training,
     learn::{Fit, Schedule, Weights},
+    matmul::matmul,
     vocabulary::{Vocabulary, with_unknowns},
 };
 
@@ -214,7 +215,7 @@ impl EncoderParams {
         let described: Vec<_> = tools.iter().map(|&tool| read(&texts.tools[tool])).collect();
         let queries = network.encode(&asked)?;
         let tools = network.tools(&tools, &described)?;
-        let logits = (queries.matmul(&tools.t()?)? / f64::from(self.temperature))?;
+        let logits = (matmul(&queries, &tools.t()?)? / f64::from(self.temperature))?;
         (log_softmax(&logits, D::Minus1)? * shares)?.sum_all()? / -(rows.len() as f64)
     }
 }

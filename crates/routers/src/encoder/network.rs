@@ -6,7 +6,7 @@ use ndarray::IxDyn;
 use oats_datasets::ToolId;
 
 use super::{EncoderParams, KIND};
-use crate::{Error, State, learn::Weights};
+use crate::{Error, State, learn::Weights, matmul::matmul};
 
 pub(super) struct Network {
     heads: usize,
@@ -177,7 +177,7 @@ impl Network {
             x = (&x + block.forward(&x)?)?;
         }
         // The sum over a text's pieces points where their mean does.
-        let sums = present.matmul(&scale(&x)?.reshape((count, longest, d))?)?;
+        let sums = matmul(&present, &scale(&x)?.reshape((count, longest, d))?)?;
         normalise(&sums.squeeze(1)?)
     }
 
@@ -198,24 +198,29 @@ impl Block {
         let (count, _, _, longest) = absent.dims4()?;
         let (rows, d) = x.dims2()?;
         let x = scale(x)?;
-        // Texts × heads × pieces × d/heads.
+        // Texts · heads × pieces × d/heads.
         let by_head = |weights: &Tensor| {
-            x.matmul(weights)?
+            matmul(&x, weights)?
                 .reshape((count, longest, heads, d / heads))?
                 .transpose(1, 2)?
-                .contiguous()
+                .reshape((count * heads, longest, d / heads))
         };
         let query = by_head(&self.query)?;
         let (key, value) = (by_head(&self.key)?, by_head(&self.value)?);
-        let scores = (query.matmul(&key.t()?)? / ((d / heads) as f64).sqrt())?;
+        let scores = (matmul(&query, &key.t()?)? / ((d / heads) as f64).sqrt())?;
+        let scores = scores.reshape((count, heads, longest, longest))?;
         let attention = softmax(&scores.broadcast_add(absent)?, D::Minus1)?;
-        let mixed = attention.matmul(&value)?.transpose(1, 2)?;
-        mixed.reshape((rows, d))?.matmul(&self.output)
+        let attention = attention.reshape((count * heads, longest, longest))?;
+        let mixed = matmul(&attention, &value)?
+            .reshape((count, heads, longest, d / heads))?
+            .transpose(1, 2)?;
+        matmul(&mixed.reshape((rows, d))?, &self.output)
     }
 
     /// The feed-forward layer.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        scale(x)?.matmul(&self.widen)?.relu()?.matmul(&self.narrow)
+        let widened = matmul(&scale(x)?, &self.widen)?.relu()?;
+        matmul(&widened, &self.narrow)
     }
 }
 

@@ -37,6 +37,7 @@ use crate::{
     Error, Router, RouterKind, State, Training,
     baselines::Dense,
     learn::{Fit, Schedule, Weights, tensor},
+    matmul::matmul,
     pipeline::{Adapt, Pipeline},
     training::check_share,
 };
@@ -266,7 +267,7 @@ impl<'a> Batch<'a> {
     ) -> candle_core::Result<Tensor> {
         let queries = tensor(training.query_embeddings.select(Axis(0), self.rows))?;
         let tools = tensor(tools.tool_embeddings().select(Axis(0), &self.tools))?;
-        let similarities = network.adapt(&queries)?.matmul(&tools.t()?)?;
+        let similarities = matmul(&network.adapt(&queries)?, &tools.t()?)?;
         let mask = Tensor::from_slice(&self.mask, similarities.shape(), &Device::Cpu)?;
         let logits = ((similarities / temperature)? + mask)?;
         let positives = Tensor::from_slice(&self.positives, self.positives.len(), &Device::Cpu)?;
@@ -306,8 +307,9 @@ impl LearnedAdapter {
 
     /// Unit vectors for unit vectors (queries × d).
     fn adapt(&self, queries: &Tensor) -> candle_core::Result<Tensor> {
-        let hidden = queries.matmul(&self.w1)?.broadcast_add(&self.b1)?.relu()?;
-        let mut moved = hidden.matmul(&self.w2)?.broadcast_add(&self.b2)?;
+        let hidden = matmul(queries, &self.w1)?;
+        let hidden = hidden.broadcast_add(&self.b1)?.relu()?;
+        let mut moved = matmul(&hidden, &self.w2)?.broadcast_add(&self.b2)?;
         if self.residual {
             moved = (moved + queries)?;
         }

@@ -16,7 +16,7 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use ndarray::{Array2, ArrayBase, ArrayView2, Axis, Data, Ix2, Slice, concatenate};
 
-use crate::learn::tensor;
+use crate::{learn::tensor, matmul::view};
 
 /// Sequences of different lengths without padding: all first steps, then all second steps, and so
 /// on. Longer sequences come first, so that those with a *t*-th step are always a prefix.
@@ -220,9 +220,9 @@ impl CustomOp3 for Lstm {
         start_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let trace = forward(
-            view(projections, projections_layout)?,
-            view(recurrent, recurrent_layout)?,
-            view(start, start_layout)?,
+            matrix(projections, projections_layout)?,
+            matrix(recurrent, recurrent_layout)?,
+            matrix(start, start_layout)?,
             &self.active,
         );
         let shape = trace.dim().into();
@@ -254,12 +254,9 @@ impl CustomOp3 for Lstm {
     }
 }
 
-fn view<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<ArrayView2<'a, f32>> {
-    let Some((begin, end)) = layout.contiguous_offsets() else {
-        candle_core::bail!("lstm: a matrix is not contiguous");
-    };
-    let values = &storage.as_slice::<f32>()?[begin..end];
-    ArrayView2::from_shape(layout.shape().dims2()?, values).map_err(candle_core::Error::wrap)
+fn matrix<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<ArrayView2<'a, f32>> {
+    let matrix = view(storage, layout)?.into_dimensionality();
+    matrix.map_err(candle_core::Error::wrap)
 }
 
 fn array(tensor: &Tensor) -> Result<Array2<f32>> {
@@ -281,6 +278,7 @@ mod tests {
     const LENGTHS: [usize; 4] = [2, 5, 1, 5];
 
     /// c and h of every step from single operations, one sequence after another.
+    #[expect(clippy::disallowed_methods)] // nothing of ours in it
     fn reference(packed: &Packed, matrices: &[Var; 3]) -> Result<Tensor> {
         let [projections, recurrent, start] = matrices;
         let mut states = vec![None; packed.steps.len()];

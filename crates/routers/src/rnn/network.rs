@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::{
     Training,
     learn::{Epoch, Weights},
+    matmul::matmul,
     vocabulary::{Vocabulary, with_unknowns},
 };
 
@@ -59,7 +60,7 @@ impl Reader {
         let ids = packed.steps.iter().map(|&(row, step)| sequences[row][step]);
         let ids = Tensor::from_iter(ids, &Device::Cpu)?;
         let embedded = dropout.apply(&self.embedding.index_select(&ids, 0)?)?;
-        let projections = embedded.matmul(&self.input)?.broadcast_add(&self.bias)?;
+        let projections = matmul(&embedded, &self.input)?.broadcast_add(&self.bias)?;
         let lstm = Lstm {
             active: packed.active.clone(),
         };
@@ -154,12 +155,12 @@ impl<'a, 't> Network<'a, 't> {
         if let Some(decoder) = &self.decoder {
             let pool = pooling(Pooling::Last, &packed, &lengths)?;
             let (begin, width) = Columns::new(self.params.hidden).state();
-            let states = pool.matmul(&trace.narrow(1, begin, width)?)?;
+            let states = matmul(&pool, &trace.narrow(1, begin, width)?)?;
             return self.sequence_loss(decoder, rows, &states, rng);
         }
         let pool = pooling(self.params.pooling, &packed, &lengths)?;
         let (begin, width) = Columns::new(self.params.hidden).hidden();
-        let pooled = pool.matmul(&trace.narrow(1, begin, width)?)?;
+        let pooled = matmul(&pool, &trace.narrow(1, begin, width)?)?;
         let logits = self.logits(&pooled, rng)?;
         match (self.params.learn, self.params.head) {
             (Learn::Reinforce, _) if epoch.number > self.params.warm_up => {
@@ -180,10 +181,8 @@ impl<'a, 't> Network<'a, 't> {
 
     /// One logit a tool (and one to stop) for each hidden state.
     fn logits(&self, hidden: &Tensor, rng: &mut ChaCha8Rng) -> Result<Tensor> {
-        self.dropout(rng)
-            .apply(hidden)?
-            .matmul(&self.output.t()?)?
-            .broadcast_add(&self.output_bias)
+        let hidden = self.dropout(rng).apply(hidden)?;
+        matmul(&hidden, &self.output.t()?)?.broadcast_add(&self.output_bias)
     }
 
     /// −Σ y·ln p, where y is the same for each of a query's right tools and 0 for the others; the

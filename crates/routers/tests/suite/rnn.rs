@@ -100,6 +100,7 @@ fn every_head_learns_which_word_tells_the_tool() {
 }
 
 /// The logits of a text, by candle's own operations, one time step after another.
+#[expect(clippy::disallowed_methods)] // nothing of ours in it
 fn reference_logits(pooling: Pooling, state: &State, text: &str) -> Vec<f32> {
     let matrix = |name: &str| -> Tensor {
         let array: ndarray::ArrayD<f32> = state.array(name).unwrap();

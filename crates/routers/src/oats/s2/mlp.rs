@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use ndarray::{Array1, Array2};
 
 use super::Feature;
-use crate::{Error, State, learn::Weights};
+use crate::{Error, State, learn::Weights, matmul::matmul};
 
 /// Inputs, hidden units, and one score.
 const SIZES: [usize; 4] = [Feature::ALL.len(), 64, 32, 1];
@@ -42,7 +42,7 @@ impl LearnedMlp {
     pub(super) fn score(&self, features: &Tensor) -> candle_core::Result<Tensor> {
         let mut values = features.clone();
         for (layer, (w, b)) in self.layers.iter().enumerate() {
-            values = values.matmul(w)?.broadcast_add(b)?;
+            values = matmul(&values, w)?.broadcast_add(b)?;
             if layer + 1 < self.layers.len() {
                 values = values.relu()?;
             }
