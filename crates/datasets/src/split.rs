@@ -2,7 +2,7 @@
 //!
 //! MetaTool's four subtasks repeat their queries: of 4,287 instances only 2,303 are distinct. A
 //! split over instances, the usual protocol, therefore puts most of the test queries into training
-//! too. The three kinds of split here say what is kept apart, and [`Leakage`] measures what is not.
+//! too. The kinds of split here say what is kept apart, and [`Leakage`] measures what is not.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},

@@ -112,7 +112,7 @@ fn is_plain(state: &State) -> Result<bool, Error> {
 }
 
 impl Router for Pipeline {
-    /// Scores are cosines; those of re-ranked tools are 2 to 3.
+    /// Scores are dot products, cosines where vectors have length 1; those of re-ranked tools are 2 to 3.
     fn rank(&self, request: &Request<'_>, k: usize) -> Vec<Ranked> {
         self.rank_timed(request, k, &mut Stopwatch::stopped())
     }

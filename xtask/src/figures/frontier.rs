@@ -12,11 +12,11 @@ use plotters::{
 };
 
 use super::{
-    DATASETS, by_embedder,
+    DATASETS,
     names::{Area, width},
     ordered, seeds,
     style::{self, Canvas},
-    trade::{Mark, Scale, Trade},
+    trade::{self, Mark, Scale, Trade, embedders_of, metric_title},
 };
 
 /// An axis: its name, what a router has there, and what an LLM has.
@@ -55,9 +55,6 @@ const AXES: [Axis; 2] = [
 
 const POOL: &str = "candidates";
 
-const TOP: u32 = 100;
-const PANEL: (u32, u32) = (520, 470);
-
 pub(super) fn draw(
     study: &Frontier,
     points: &FrontierPoints,
@@ -69,49 +66,28 @@ pub(super) fn draw(
     if datasets.is_empty() {
         return Ok(None);
     }
-    let size = (
-        (PANEL.0 * datasets.len() as u32).max(900),
-        TOP + PANEL.1 * AXES.len() as u32,
-    );
-    let svg = style::svg(size, |canvas| {
-        let embedders: Vec<(String, String)> = (study.embedders.iter())
-            .map(|(dataset, embedder)| (dataset.to_string(), embedder.to_string()))
-            .filter(|(dataset, _)| datasets.contains(&dataset.as_str()))
-            .collect();
-        let lines = [
-            format!(
-                "{} over each query's candidates, {} split, with 95 % intervals; means over {}. Embedder: {}. Routers: \
-                 text in to ranked tools out on one core, and that core's price.",
-                metric_title(study),
-                study.split,
-                seeds_of(study, quality),
-                by_embedder(embedders.iter().map(|(d, e)| (d.as_str(), e.as_str())))
-            ),
-            format!(
-                "Grey line: the best for no more time or money. Shaded: an LLM that selects instead, of unknown quality. Its latency \
-                 is cited ({}), its tokens are counted, from the cheapest price to the dearest.",
-                study.llm.source
-            ),
-        ];
-        style::heading(canvas, title, &lines)?;
-        for (line, axis) in AXES.iter().enumerate() {
-            for (column, dataset) in datasets.iter().enumerate() {
-                let corner = (PANEL.0 * column as u32, TOP + PANEL.1 * line as u32);
-                let area = canvas.clone().shrink(corner, PANEL);
-                let Some(llm) = shown().find(|llm| llm.dataset == *dataset) else {
-                    continue;
-                };
-                draw_panel(&area, axis, study, llm, &points.of(dataset, POOL))?;
-            }
-        }
-        Ok(())
+    let said = [
+        format!(
+            "{} over each query's candidates, {} split, with 95 % intervals; means over {}. Embedder: {}. Routers: \
+             text in to ranked tools out on one core, and that core's price.",
+            metric_title(study.metric),
+            study.split,
+            seeds_of(study, quality),
+            embedders_of(&study.embedders, &datasets)
+        ),
+        format!(
+            "Grey line: the best for no more time or money. Shaded: an LLM that selects instead, of unknown quality. Its latency \
+             is cited ({}), its tokens are counted, from the cheapest price to the dearest.",
+            study.llm.source
+        ),
+    ];
+    let svg = trade::figure(title, &said, &datasets, &AXES, |area, dataset, axis| {
+        let Some(llm) = shown().find(|llm| llm.dataset == dataset) else {
+            return Ok(());
+        };
+        draw_panel(area, axis, study, llm, &points.of(dataset, POOL))
     })?;
     Ok(Some(svg))
-}
-
-/// The metric as an axis says it.
-fn metric_title(study: &Frontier) -> String {
-    study.metric.to_string().to_uppercase()
 }
 
 /// Over how many seeds the quality rows that are shown are means.
@@ -143,7 +119,7 @@ fn draw_panel(
         decades: (axis.from, axis.to),
         label: &|decade| every_other(axis.label, decade),
         costs: format!("{}: {}", llm.dataset, axis.name),
-        quality: metric_title(study),
+        quality: metric_title(study.metric),
         ceiling: 1.0,
     };
     let plot = Trade::new(area, &scale, &marks)?;

@@ -13,11 +13,11 @@ use plotters::{
 };
 
 use super::{
-    DATASETS, by_embedder,
+    DATASETS,
     names::{Area, width},
     ordered, seeds,
     style::{self, Canvas},
-    trade::{Mark, Scale, Trade},
+    trade::{self, Mark, Scale, Trade, embedders_of, metric_title},
 };
 
 /// A pool, as an axis says it, and what a router has there.
@@ -27,9 +27,6 @@ const POOLS: [OfPool; 2] = [
     ("candidates", |point| point.candidates),
     ("catalogue", |point| point.catalogue),
 ];
-
-const TOP: u32 = 100;
-const PANEL: (u32, u32) = (520, 470);
 
 pub(super) fn draw(
     study: &Serving,
@@ -44,46 +41,25 @@ pub(super) fn draw(
     if datasets.is_empty() {
         return Ok(None);
     }
-    let size = (
-        (PANEL.0 * datasets.len() as u32).max(900),
-        TOP + PANEL.1 * POOLS.len() as u32,
-    );
-    let embedders: Vec<(String, String)> = (study.embedders.iter())
-        .map(|(dataset, embedder)| (dataset.to_string(), embedder.to_string()))
-        .filter(|(dataset, _)| datasets.contains(&dataset.as_str()))
-        .collect();
     let means = overall_means(quality, study.metric, study.split);
     let means = means.iter().filter(|row| {
         study.routers.contains(&row.router) && datasets.contains(&row.dataset.as_str())
     });
-    let lines = [
+    let said = [
         format!(
             "{}, {} split, with 95 % intervals; means over {}. Embedder: {}.",
-            metric_title(study),
+            metric_title(study.metric),
             study.split,
             seeds(means.filter_map(|row| row.seeds())),
-            by_embedder(embedders.iter().map(|(d, e)| (d.as_str(), e.as_str())))
+            embedders_of(&study.embedders, &datasets)
         ),
         "Time: the router's own work on a request over the catalogue, one thread. Grey line: the best for no more time."
             .to_owned(),
     ];
-    let svg = style::svg(size, |canvas| {
-        style::heading(canvas, title, &lines)?;
-        for (column, dataset) in datasets.iter().enumerate() {
-            for (line, pool) in POOLS.iter().enumerate() {
-                let corner = (PANEL.0 * column as u32, TOP + PANEL.1 * line as u32);
-                let area = canvas.clone().shrink(corner, PANEL);
-                draw_panel(&area, study, dataset, *pool, &points.of(dataset))?;
-            }
-        }
-        Ok(())
+    let svg = trade::figure(title, &said, &datasets, &POOLS, |area, dataset, pool| {
+        draw_panel(area, study, dataset, *pool, &points.of(dataset))
     })?;
     Ok(Some(svg))
-}
-
-/// The metric as an axis says it.
-fn metric_title(study: &Serving) -> String {
-    study.metric.to_string().to_uppercase()
 }
 
 /// Nothing where no router was measured over the pool.
@@ -112,7 +88,7 @@ fn draw_panel(
         decades,
         label: &style::amount,
         costs: format!("{dataset}: microseconds of a router (p50)"),
-        quality: format!("{}, {pool}", metric_title(study)),
+        quality: format!("{}, {pool}", metric_title(study.metric)),
         // Routers that cost about the same are told apart by quality alone, so that it has all the room.
         ceiling: ((highest * 10.0).floor() / 10.0 + 0.1).min(1.0),
     };

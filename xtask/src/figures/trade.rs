@@ -1,9 +1,12 @@
 //! Quality against a cost: a mark with its interval for each router, a line through the best for no more, and names.
 
+use std::{collections::BTreeMap, fmt::Display};
+
 use anyhow::Result;
 use plotters::{coord::types::RangedCoordf64, prelude::*, style::text_anchor::HPos};
 
 use super::{
+    by_embedder,
     names::{Area, Column, Name, Spot, along, beside, overlap, width},
     style::{self, Canvas},
 };
@@ -12,6 +15,51 @@ use super::{
 const LETTERS: u32 = 11;
 /// Between a column of names and its marks.
 const AWAY: i32 = 14;
+
+/// Above the panels, for the title and what is said below it.
+const TOP: u32 = 100;
+const PANEL: (u32, u32) = (520, 470);
+
+/// A figure of panels: a column for each dataset and a line for each of `lines`.
+pub(super) fn figure<L>(
+    title: &str,
+    said: &[String],
+    datasets: &[&str],
+    lines: &[L],
+    draw: impl Fn(&Canvas<'_>, &str, &L) -> Result<()>,
+) -> Result<String> {
+    let size = (
+        (PANEL.0 * datasets.len() as u32).max(900),
+        TOP + PANEL.1 * lines.len() as u32,
+    );
+    style::svg(size, |canvas| {
+        style::heading(canvas, title, said)?;
+        for (line, of) in lines.iter().enumerate() {
+            for (column, dataset) in datasets.iter().enumerate() {
+                let corner = (PANEL.0 * column as u32, TOP + PANEL.1 * line as u32);
+                draw(&canvas.clone().shrink(corner, PANEL), dataset, of)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The embedders of these datasets.
+pub(super) fn embedders_of<E: Display>(
+    embedders: &BTreeMap<impl Display, E>,
+    datasets: &[&str],
+) -> String {
+    let named = (embedders.iter())
+        .map(|(dataset, embedder)| (dataset.to_string(), embedder.to_string()))
+        .filter(|(dataset, _)| datasets.contains(&dataset.as_str()));
+    let named = Vec::from_iter(named);
+    by_embedder(named.iter().map(|(d, e)| (d.as_str(), e.as_str())))
+}
+
+/// The metric as an axis says it.
+pub(super) fn metric_title(metric: impl Display) -> String {
+    metric.to_string().to_uppercase()
+}
 
 /// The axes of a panel.
 pub(super) struct Scale<'s> {

@@ -114,7 +114,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     let up = significant().filter(better).count();
     let verdict = match (&comparison.metric, is_one_pair) {
         (Some(metric), false) => {
-            format!(" Whether quality fell is told by {metric} over all queries.")
+            format!("\nWhether quality fell is told by {metric} over all queries.")
         }
         _ => String::new(),
     };

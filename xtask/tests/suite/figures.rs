@@ -67,6 +67,7 @@ fn figures_open_and_keep_their_texts_on_the_canvas() {
 fn committed_figures_keep_their_texts_on_the_canvas() {
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
     for figure in [
+        "beyond/beyond",
         "density/density",
         "frontier/frontier",
         "noise/noise",

@@ -9,8 +9,8 @@ use crate::{
     pipeline::{Adapt, Pipeline},
 };
 
-/// A query's last component, in proportion to the others of a unit vector: next to a 1 these would be rounded to little in
-/// the bytes that a scan looks at first. A power of two, so that scores are the same to the bit.
+/// A query's last component, in proportion to the others of a unit vector: a scan looks first at
+/// bytes, all of a vector on one scale, on which a 1 would leave the others few steps. A power of two, so that scores are the same to the bit.
 pub(super) const LAST: f32 = 0.25;
 
 /// Serves vectors (tools × d), which need not have length 1, with an offset for each.

@@ -8,8 +8,9 @@
 //! > pᵢ = (1 − αᵢ)·eᵢ + αᵢ·x̄ᵢ with αᵢ = nᵢ / (nᵢ + κ), κ = σ²/τ²
 //!
 //! (Efron and Morris 1975). Requests are never quite like descriptions, so α ends at `pull` instead of 1. n counts
-//! distinct texts. OATS-S1 without its push is the same with one α for all. The length of pᵢ is not made 1: where
-//! requests scatter, the mean is short, and the tool gets lower scores.
+//! distinct texts. OATS-S1 without its push is much the same with one α for all, but makes vectors of length 1 in
+//! every round. The length of pᵢ is not made 1: where requests scatter, the mean is short, and the tool gets lower
+//! scores.
 //!
 //! # What is learned
 //! A map M that all tools share and a vector oᵢ for each tool with outcomes make the vectors that are served,
@@ -22,7 +23,8 @@
 //!
 //! summed over pairs of a query and a right tool; other tools that are right for the query's text are left out of
 //! the sum over k. Both are linear in what is learned, so the problem is convex and has one minimum; a large λ ends
-//! at the prototypes. Three things make it tell of queries that were never seen:
+//! at the prototypes. M gives most of what is gained; the rest keeps it from being lost on other tools and queries
+//! (`experiments/beyond-validation.toml` takes each away):
 //!
 //! - A pair's pᵢ is the prototype *without that query's text*: else wᵢ would hold the answer.
 //! - A share `drop` of each pair's loss takes its tool for one without outcomes, eᵢ + M·eᵢ, so that M serves these as
@@ -31,7 +33,8 @@
 //!   are such.
 //!
 //! In the log of a gateway neither of the last two is sound: short lists hold what some router retrieved. They are
-//! applied to labelled queries alone.
+//! applied to labelled queries alone. Of a log only successes are read; in the softmax, all tools that are not known to
+//! be right for a text count as wrong, also those that nobody tried.
 //!
 //! # Length
 //! A vector's length is a prior: long ones win more requests. Over a catalogue that is right, since some tools are
@@ -41,7 +44,7 @@
 //! Tools with outcomes have learned to speak the language of requests; the others lose to them, though nobody ever
 //! said that they were wrong. They get an offset c on their score, found by a rehearsal: a fifth of the tools with
 //! outcomes are taken for tools without, the rest is fitted, and c is the smallest offset with which the requests of
-//! the held-out tools find them among the others as well as by the tools' own embeddings.
+//! the held-out tools find them among the others as well as by the tools' own embeddings, by Recall@1 and by NDCG@5.
 
 mod fitted;
 mod offset;
@@ -85,7 +88,8 @@ pub struct PlusParams {
     /// Whether tools without outcomes have an offset.
     pub offset: bool,
     /// Whether the tools' own embeddings are kept unless the fit pays: when a fit to four fifths of the training
-    /// queries, or to all but about 1,000, gives a better NDCG@5 on the rest.
+    /// queries, or to all but about 1,000, gives a better NDCG@5 on the rest. With
+    /// one outcome a tool there is no rest whose tools the fit knows, and nothing pays.
     pub gate: bool,
 }
 
@@ -95,7 +99,7 @@ impl Default for PlusParams {
             pull: 0.66,
             half: 1.0,
             leave_out: true,
-            scale: 14.0,
+            scale: 20.0,
             map: true,
             ridge_map: 200.0,
             own: true,

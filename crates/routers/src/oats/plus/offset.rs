@@ -18,12 +18,17 @@ const ONE_IN: usize = 5;
 const MOST_REQUESTS: usize = 1000;
 /// The offsets that are tried, from 0 on, in hundredths.
 const HUNDREDTHS: u16 = 30;
-/// NDCG's cut-off.
-const DEPTH: NonZeroUsize = NonZeroUsize::new(5).expect("not zero");
+/// What a ranking is judged by.
+const METRICS: [Metric; 2] = [
+    Metric::Recall(NonZeroUsize::new(1).expect("not zero")),
+    Metric::Ndcg(NonZeroUsize::new(DEPTH).expect("not zero")),
+];
+/// The deepest cut-off of these.
+const DEPTH: usize = 5;
 
 /// c: a fifth of the tools with outcomes are taken for tools without, and the rest is fitted; the smallest offset
 /// with which the requests of the former find them as well among the latter as with the tools' own embeddings, by
-/// NDCG@5. Other tools without outcomes are not in the way, for no offset moves them apart. 0 where there are no
+/// Recall@1 and by NDCG@5. Other tools without outcomes are not in the way, for no offset moves them apart. 0 where there are no
 /// requests to tell, 0.3 at most.
 pub(super) fn offset_of_unknown(
     params: &PlusParams,
@@ -47,13 +52,16 @@ pub(super) fn offset_of_unknown(
     let queries = training.query_embeddings.select(Axis(0), &judged);
     let scores = |tools: ArrayView2<'_, f32>| queries.dot(&tools.t());
     let quality =
-        |scores: &Array2<f32>, offset: f32| sum_of_ndcg(training, &judged, &fitted, scores, offset);
+        |scores: &Array2<f32>, offset: f32| qualities(training, &judged, &fitted, scores, offset);
     let wanted = quality(&scores(training.tool_embeddings), 0.0);
     let scores = scores(fitted.tools.view());
     let offset_of = |hundredths: u16| f32::from(hundredths) / 100.0;
     Ok((0..HUNDREDTHS)
         .map(offset_of)
-        .find(|&offset| quality(&scores, offset) >= wanted)
+        .find(|&offset| {
+            let reached = quality(&scores, offset);
+            (reached.iter().zip(wanted)).all(|(&reached, wanted)| reached >= wanted)
+        })
         .unwrap_or(offset_of(HUNDREDTHS)))
 }
 
@@ -70,16 +78,16 @@ fn some_known_tools(training: &Training<'_>) -> HashSet<ToolId> {
     known.into_iter().collect()
 }
 
-/// Of some training queries, by the scores of all tools for them (queries × tools): the sum of NDCG@5 over those
+/// Of some training queries, by the scores of all tools for them (queries × tools): the sums of [`METRICS`] over those
 /// tools that have outcomes in the fit, and the right ones, which have the offset.
-fn sum_of_ndcg(
+fn qualities(
     training: &Training<'_>,
     rows: &[usize],
     fitted: &Fitted,
     scores: &Array2<f32>,
     offset: f32,
-) -> f64 {
-    let ndcg = |(place, &row): (usize, &usize)| {
+) -> [f64; METRICS.len()] {
+    let judge = |(place, &row): (usize, &usize)| {
         let asked = &training.queries[row];
         let competes = |tool: &ToolId| fitted.is_known(*tool) || asked.is_relevant(*tool);
         let competing: Vec<ToolId> = (0..scores.ncols()).filter(competes).collect();
@@ -91,10 +99,10 @@ fn sum_of_ndcg(
             candidates: Some(&competing),
             ..training.request(row)
         };
-        let ranking = top_k(&request, scores.ncols(), DEPTH.get(), score);
+        let ranking = top_k(&request, scores.ncols(), DEPTH, score);
         let tools: Vec<ToolId> = ranking.iter().map(|ranked| ranked.tool).collect();
-        Metric::Ndcg(DEPTH).score(&tools, &asked.relevant)
+        METRICS.map(|metric| metric.score(&tools, &asked.relevant))
     };
-    let scores: Vec<f64> = rows.par_iter().enumerate().map(ndcg).collect();
-    scores.iter().sum()
+    let of_rows: Vec<[f64; METRICS.len()]> = rows.par_iter().enumerate().map(judge).collect();
+    std::array::from_fn(|metric| of_rows.iter().map(|scores| scores[metric]).sum())
 }

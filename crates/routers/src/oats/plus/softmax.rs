@@ -7,7 +7,8 @@ use rayon::prelude::*;
 use super::{PlusParams, prototypes::Prototypes};
 use crate::{Error, Feedback, Training, convex::minimise};
 
-/// How far from the minimum a fit may end, as the Euclidean length of all that is learned.
+/// How far from the minimum a fit may end, as the Euclidean length of all that is learned, unless rounding ends it
+/// before.
 const PRECISION: f64 = 0.01;
 /// Steps of the minimiser at most; it takes some tens.
 const STEPS: usize = 500;
