@@ -28,6 +28,9 @@ const POOLS: [OfPool; 2] = [
     ("catalogue", |point| point.catalogue),
 ];
 
+const HOW_TO_READ: &str = "Time: the router's own work on a request over the catalogue, one thread. Grey line: the best \
+                           for no more time.";
+
 pub(super) fn draw(
     study: &Serving,
     points: &ServingPoints,
@@ -53,8 +56,13 @@ pub(super) fn draw(
             seeds(means.filter_map(|row| row.seeds())),
             embedders_of(&study.embedders, &datasets)
         ),
-        "Time: the router's own work on a request over the catalogue, one thread. Grey line: the best for no more time."
-            .to_owned(),
+        match &study.limit {
+            Some(limit) => format!(
+                "{HOW_TO_READ} Dashed: the most that {} is to take.",
+                limit.router
+            ),
+            None => HOW_TO_READ.to_owned(),
+        },
     ];
     let svg = trade::figure(title, &said, &datasets, &POOLS, |area, dataset, pool| {
         draw_panel(area, study, dataset, *pool, &points.of(dataset))

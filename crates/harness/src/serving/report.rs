@@ -125,9 +125,11 @@ fn how_to_read(study: &Serving) -> String {
 
 Written from `metrics.csv` of [{quality}](../{quality}/README.md) and `latency.csv` of
 [{latency}](../{latency}/README.md) by `cargo xtask reproduce --bless`; nothing is run for it. Quality
-is a mean over seeds. Bytes are those of a fitted router's arrays, or of the tool texts where it keeps
-words, divided by the number of tools. The router's time is what a request takes over the catalogue
-beyond its embedding (p50, one thread); added is how much more that is than {baseline}'s. –: not measured.
+is a mean over seeds. Bytes are those of a fitted router's arrays as they are saved, or of the tool texts where
+it keeps words, divided by the number of tools; in memory the scan keeps a byte more per component of a vector.
+The router's time is what a request takes over the catalogue beyond its embedding (p50, one thread, one run);
+added is how much more that is than {baseline}'s. Routers that differ in nothing but the values of their
+vectors show how far times scatter. –: not measured.
 ",
         quality = study.quality,
         latency = study.latency,

@@ -303,7 +303,7 @@ def calibrated_reference(tools=8, queries=120, d=6):
 
 
 PLUS_DEFAULTS = {
-    "pull": 0.66, "half": 1.0, "leave_out": True, "scale": 14.0, "map": True, "ridge_map": 20.0,
+    "pull": 0.66, "half": 1.0, "leave_out": True, "scale": 14.0, "logged_scale": 9.0, "map": True, "ridge_map": 20.0,
     "own": True, "ridge_own": 50.0, "candidates": 1.0, "drop": 0.25, "length": 0.5,
 }  # fmt: skip
 PLUS_SETTINGS = {
@@ -321,6 +321,7 @@ PLUS_SETTINGS = {
     "lengths as they are": {"length": 1.0},
     "a low scale": {"scale": 4.0},
     "a high scale": {"scale": 40.0},
+    "a low scale for logs": {"logged_scale": 3.0},
     "weak ridges": {"ridge_map": 4.0, "ridge_own": 2.0},
 }
 
@@ -339,7 +340,9 @@ def plus_problem(rng, d=8):
     return tools, queries, relevant, texts, lists, logged
 
 
-def plus_vectors(problem, pull, half, leave_out, scale, map, ridge_map, own, ridge_own, candidates, drop, length):
+def plus_vectors(
+    problem, pull, half, leave_out, scale, logged_scale, map, ridge_map, own, ridge_own, candidates, drop, length
+):
     tools, queries, relevant, texts, lists, logged = problem
     (count, d), right = tools.shape, [{tool for tool, _ in grades} for grades in relevant]
     of_text = {}  # each text's first vector and right tools
@@ -365,7 +368,7 @@ def plus_vectors(problem, pull, half, leave_out, scale, map, ridge_map, own, rid
             feature[d * d + d * tool : d * d + d * (tool + 1)] = query
         return feature, float(query @ vector)
 
-    terms = []  # weight, features and constants of the right tool and then of its competitors
+    terms = []  # weight, scaled features and constants of the right tool and then of its competitors
     for number, (query, mine) in enumerate(zip(queries, right)):
         text, is_logged = texts[number], number in logged
         wrong = [tool for tool in range(count) if tool not in of_text[text][1]]
@@ -383,26 +386,26 @@ def plus_vectors(problem, pull, half, leave_out, scale, map, ridge_map, own, rid
                 for version, part in [(whole, 1 - share), (fresh, share)]:
                     if pool and weight * part > 0:
                         all_of = [version] + [others[other] for other in pool]
-                        terms.append(
-                            (weight * part, np.array([f for f, _ in all_of]), np.array([c for _, c in all_of]))
-                        )
+                        sharp = logged_scale if is_logged else scale
+                        matrix, constants = (sharp * np.array(column) for column in zip(*all_of))
+                        terms.append((weight * part, matrix, constants))
 
     used = np.concatenate([np.full(d * d, map), np.full(d * count, own)])
     ridges = np.concatenate([np.full(d * d, ridge_map), np.full(d * count, ridge_own)])
 
     def probabilities(x, matrix, constants):
-        return scipy.special.softmax(scale * (matrix @ x + constants))
+        return scipy.special.softmax(matrix @ x + constants)
 
     def loss(x):
         value = ridges @ x**2 / 2
         for weight, matrix, constants in terms:
-            value -= weight * scipy.special.log_softmax(scale * (matrix @ x + constants))[0]
+            value -= weight * scipy.special.log_softmax(matrix @ x + constants)[0]
         return value
 
     def gradient(x):
         slope = ridges * x
         for weight, matrix, constants in terms:
-            slope += weight * scale * (probabilities(x, matrix, constants) @ matrix - matrix[0])
+            slope += weight * (probabilities(x, matrix, constants) @ matrix - matrix[0])
         return slope
 
     def hessian(x):
@@ -410,12 +413,15 @@ def plus_vectors(problem, pull, half, leave_out, scale, map, ridge_map, own, rid
         for weight, matrix, constants in terms:
             p = probabilities(x, matrix, constants)
             mean = p @ matrix
-            curvature += weight * scale**2 * ((matrix.T * p) @ matrix - np.outer(mean, mean))
+            curvature += weight * ((matrix.T * p) @ matrix - np.outer(mean, mean))
         return curvature
 
     x = np.zeros(len(used))
     if map or own:
         x = optimize.minimize(loss, x, jac=gradient, hess=hessian, method="trust-exact", options={"gtol": 1e-7}).x
+        # Newton's last steps, which the loss is too large to tell apart.
+        for _ in range(3):
+            x -= np.linalg.solve(hessian(x), gradient(x))
         assert np.linalg.norm(gradient(x)) < 1e-5
         assert np.all(x[~used] == 0) and np.all(np.delete(x[d * d :].reshape(count, d), known, axis=0) == 0)
     shared, own_vectors = x[: d * d].reshape(d, d), x[d * d :].reshape(count, d)

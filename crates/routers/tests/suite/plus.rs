@@ -98,13 +98,13 @@ fn agrees_with_scipy() {
 /// Settings as one would meet them, without offset and with lengths as they are.
 fn settings() -> impl Strategy<Value = PlusParams> {
     (
-        (0.0..1.0, 0.0..5.0, any::<bool>(), 4.0..30.0),
+        (0.0..1.0, 0.0..5.0, any::<bool>(), 4.0..30.0, 4.0..30.0),
         (any::<bool>(), 5.0..500.0, any::<bool>(), 5.0..500.0),
         (0.0..2.0, 0.0..0.9),
     )
         .prop_map(
             |(
-                (pull, half, leave_out, scale),
+                (pull, half, leave_out, scale, logged_scale),
                 (map, ridge_map, own, ridge_own),
                 (candidates, drop),
             )| {
@@ -113,6 +113,7 @@ fn settings() -> impl Strategy<Value = PlusParams> {
                     half,
                     leave_out,
                     scale,
+                    logged_scale,
                     map,
                     ridge_map,
                     own,
@@ -231,13 +232,15 @@ proptest! {
     }
 
     #[test]
-    fn logs_are_learned_from_without_drop_and_short_lists(
+    fn logs_have_their_scale_and_neither_drop_nor_short_lists(
         problem in problems(),
         params in settings(),
     ) {
         let mut training = problem.training();
         training.queries = problem.queries.iter().map(logged).collect();
-        let neither = PlusParams { drop: 0.0, candidates: 0.0, ..params };
+        let neither = PlusParams {
+            drop: 0.0, candidates: 0.0, scale: params.logged_scale, ..params
+        };
         let fitted = served(&params, &training);
         prop_assert_eq!(&fitted, &served(&neither, &training));
         // To a fit without either, labels of which all are known are the same.
@@ -276,7 +279,7 @@ proptest! {
     ) {
         let (pull, half, drop, length) = shares;
         let params = PlusParams {
-            pull, half, drop, length, scale, ridge_map, ridge_own, ..PlusParams::default()
+            pull, half, drop, length, scale, logged_scale: scale, ridge_map, ridge_own, ..PlusParams::default()
         };
         match params.fit(&problem.training()) {
             Ok(router) => {
@@ -554,6 +557,7 @@ fn settings_out_of_range_are_refused() {
         ("pull", ["-0.1", "1.1", "nan"]),
         ("half", ["-0.1", "inf", "nan"]),
         ("scale", ["0.0", "inf", "nan"]),
+        ("logged_scale", ["0.0", "inf", "nan"]),
         ("ridge_map", ["0.0", "inf", "nan"]),
         ("ridge_own", ["-1.0", "inf", "nan"]),
         ("candidates", ["-0.1", "inf", "nan"]),

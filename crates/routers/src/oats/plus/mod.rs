@@ -33,7 +33,8 @@
 //!   are such.
 //!
 //! In the log of a gateway neither of the last two is sound: short lists hold what some router retrieved. They are
-//! applied to labelled queries alone. Of a log only successes are read; in the softmax, all tools that are not known to
+//! applied to labelled queries alone. Logs also err, so that no request of theirs should be too certain of its tool: they
+//! have a smaller s (`logged_scale`). Of a log only successes are read; in the softmax, all tools that are not known to
 //! be right for a text count as wrong, also those that nobody tried.
 //!
 //! # Length
@@ -71,6 +72,8 @@ pub struct PlusParams {
     pub leave_out: bool,
     /// s, the scale of scores in the softmax; above 0.
     pub scale: f64,
+    /// s of logged queries; above 0.
+    pub logged_scale: f64,
     /// Whether M is learned.
     pub map: bool,
     /// λ_M, the pull of M towards 0; above 0.
@@ -100,6 +103,7 @@ impl Default for PlusParams {
             half: 1.0,
             leave_out: true,
             scale: 20.0,
+            logged_scale: 14.0,
             map: true,
             ridge_map: 200.0,
             own: true,
@@ -134,6 +138,7 @@ impl RouterKind for PlusParams {
         }
         for (field, number) in [
             ("scale", self.scale),
+            ("logged_scale", self.logged_scale),
             ("ridge_map", self.ridge_map),
             ("ridge_own", self.ridge_own),
         ] {

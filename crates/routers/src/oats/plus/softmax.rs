@@ -236,13 +236,17 @@ impl<'a, 't> Problem<'a, 't> {
         let pair = &self.prototypes.pairs[row];
         let PlusParams {
             scale,
+            logged_scale,
             drop,
             candidates,
             ..
         } = *self.params;
         let asked = &self.training.queries[pair.query];
         let is_labelled = asked.feedback == Feedback::Complete;
-        let drop = if is_labelled { drop } else { 0.0 };
+        let (scale, drop) = match is_labelled {
+            true => (scale, drop),
+            false => (logged_scale, 0.0),
+        };
         let versions = [(1.0 - drop, known), (drop, unknown)];
         let is_wrong = |tool: ToolId| tool != pair.tool && !pair.also_right.contains(&tool);
 
