@@ -59,7 +59,7 @@ pub(super) fn draw(
         match &study.limit {
             Some(limit) => format!(
                 "{HOW_TO_READ} Dashed: the most that {} is to take.",
-                limit.router
+                style::title(&limit.router)
             ),
             None => HOW_TO_READ.to_owned(),
         },
