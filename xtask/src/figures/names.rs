@@ -145,11 +145,15 @@ pub(super) fn beside(
             let covers = |(x, y): &&Spot| overlap(place, &[x - MARK, y - MARK, x + MARK, y + MARK]);
             taken.iter().filter(covers).count()
         };
-        let places = [10, 22, 40, 64, 92].into_iter().flat_map(around);
-        let best = places
-            .filter(|(_, place)| is_free(place))
-            .min_by_key(|(away, place)| (hidden(place), *away));
-        let Some((away, place)) = best else {
+        let best = |distances: &[i32]| {
+            let places = distances.iter().copied().flat_map(around);
+            places
+                .filter(|(_, place)| is_free(place))
+                .min_by_key(|(away, place)| (hidden(place), *away))
+        };
+        let near = best(&[10, 22, 40, 64, 92]);
+        let far = || best(&[130, 180, 240, 310]);
+        let Some((away, place)) = near.or_else(far) else {
             continue;
         };
         if away > 10 {

@@ -80,6 +80,48 @@ fn committed_figures_keep_their_texts_on_the_canvas() {
     }
 }
 
+/// A name for which there was no room would be missing.
+#[test]
+fn every_panel_of_a_trade_names_all_its_routers() {
+    let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
+    for (figure, panels, names) in [
+        (
+            "beyond/beyond",
+            4,
+            &[
+                "OATS+",
+                "OATS-S1",
+                "SE",
+                "BM25",
+                "shrinkage",
+                "several vectors",
+            ][..],
+        ),
+        (
+            "frontier/frontier",
+            6,
+            &[
+                "OATS-S1",
+                "SE",
+                "BM25",
+                "chance",
+                "RNN",
+                "RNN, Gumbel",
+                "encoder",
+                "encoder, no attention",
+            ],
+        ),
+    ] {
+        let svg = std::fs::read_to_string(results.join(format!("{figure}.svg"))).unwrap();
+        let mut texts = Vec::new();
+        collect(parse(&svg).root(), &mut texts);
+        for name in names {
+            let found = texts.iter().filter(|(text, _)| text == name).count();
+            assert_eq!(found, panels, "{figure}: {name}");
+        }
+    }
+}
+
 /// Holds all texts to be on the canvas and none on another; returns the canvas's size.
 pub(crate) fn keeps_its_texts(figure: &str, svg: &str) -> (f32, f32) {
     let tree = parse(svg);
