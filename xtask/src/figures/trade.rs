@@ -15,6 +15,8 @@ use super::{
 const LETTERS: u32 = 11;
 /// Between a column of names and its marks.
 const AWAY: i32 = 14;
+/// The same where there is hardly any room.
+const CLOSE: i32 = 6;
 
 /// Above the panels, for the title and what is said below it.
 const TOP: u32 = 100;
@@ -246,7 +248,8 @@ fn name_crowd(
     }
     let ends = || crowd.iter().map(|name| name.at.0);
     let (first, last) = (ends().min().unwrap_or(0), ends().max().unwrap_or(0));
-    let (left, right) = (first - AWAY, last + AWAY);
+    let left = first - AWAY;
+    let right = (last + AWAY).min(clear[2] - widest).max(last + CLOSE);
     let heights = || crowd.iter().map(|name| name.at.1);
     let (highest, lowest) = (heights().min().unwrap_or(0), heights().max().unwrap_or(0));
     // As high as the column is at least, around the middle of its marks.
